@@ -1,0 +1,65 @@
+"""The plan as it lies in the store: a head line, then one line per slot."""
+
+import json
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from activities.failures import setup_error
+from activities.store import Store
+from quire.contracts import Job
+from quire.request import Request
+from quire.slots import Slot
+from recipes.planning import Plan, inputs_of, kind
+from recipes.spine import Recipe
+
+KEY = "plan.jsonl"
+_CACHED = 8
+
+
+@dataclass(frozen=True)
+class OpenPlan:
+    """A plan read back: what a batch or the assembly needs."""
+
+    request: Request
+    recipe: Recipe
+    slots: list[Slot]
+
+
+async def write(store: Store, request: Request, plan: Plan) -> None:
+    """Put a plan into the store, with the texts that its recipe was made from."""
+    head = {
+        "request": request.model_dump(mode="json"),
+        "texts": dict(plan.recipe.texts),
+        "documents": dict(plan.recipe.documents),
+        "sizes": plan.sizes,
+    }
+    lines = [json.dumps(head, ensure_ascii=False), *(slot.model_dump_json() for slot in plan.slots)]
+    await store.put(KEY, ("\n".join(lines) + "\n").encode())
+
+
+class Plans:
+    """Plans by run, read once per process: a batch must not read a whole plan again."""
+
+    def __init__(self) -> None:
+        self._open: OrderedDict[tuple[str, str], OpenPlan] = OrderedDict()
+
+    def forget(self, job: Job) -> None:
+        """A run of this id is laid out anew."""
+        self._open.pop((job.store, job.workflow_id), None)
+
+    async def read(self, job: Job) -> OpenPlan:
+        """The run's plan; raises a SetupError where this worker does not see the run's store."""
+        known = (job.store, job.workflow_id)
+        if known not in self._open:
+            store = Store(job.store, job.workflow_id)
+            data = await store.get(KEY)
+            if data is None:
+                raise setup_error(f"{store.where(KEY)} is missing: this worker does not see the run's store")
+            head, *rows = data.decode().splitlines()
+            said = json.loads(head)
+            request = Request.model_validate(said["request"])
+            recipe = kind(request)(inputs_of(request), said["texts"], said["documents"])
+            self._open[known] = OpenPlan(request, recipe, [Slot.model_validate_json(row) for row in rows])
+            while len(self._open) > _CACHED:
+                self._open.popitem(last=False)
+        return self._open[known]

@@ -1,0 +1,79 @@
+"""Where text lives: one folder or bucket prefix per run, on obstore."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import quote
+
+import obstore
+from obstore.exceptions import AlreadyExistsError
+from obstore.store import from_url
+
+
+class Store:
+    """The files of one run, `<root>/<workflow id>/`.
+
+    Keys under `inputs/` and `responses/` are written once and never change. All others (`plan.jsonl`, `batches/`,
+    the artifact, the report) are made from those, the same each time, and may be written again.
+    """
+
+    def __init__(self, root: str, workflow_id: str) -> None:
+        self.folder = quote(workflow_id, safe="-_.~ ").replace("..", "%2E%2E")
+        if "://" in root:
+            self.address = f"{root.rstrip('/')}/{self.folder}"
+            self._store = from_url(self.address)
+        else:
+            path = Path(root).absolute() / self.folder
+            self.address = str(path)
+            self._store = obstore.store.LocalStore(path, mkdir=True)
+
+    def where(self, key: str) -> str:
+        """The address of a file, as a person would open it."""
+        return f"{self.address}/{key}"
+
+    async def put(self, key: str, data: bytes) -> None:
+        """Write, whole or not at all; an older version is replaced."""
+        await obstore.put_async(self._store, key, data)
+
+    async def put_once(self, key: str, data: bytes) -> bytes:
+        """Write unless it is there; what is there in the end."""
+        try:
+            await obstore.put_async(self._store, key, data, mode="create")
+        except AlreadyExistsError:
+            return await self.get(key) or data
+        return data
+
+    async def get(self, key: str) -> bytes | None:
+        """The whole file, or None."""
+        try:
+            answer = await obstore.get_async(self._store, key)
+        except FileNotFoundError:
+            return None
+        return bytes(await answer.bytes_async())
+
+    async def keys(self, prefix: str) -> AsyncIterator[str]:
+        """Every key below a prefix, sorted."""
+        found: list[str] = []
+        async for chunk in obstore.list(self._store, prefix=prefix):
+            found += [str(meta["path"]) for meta in chunk]
+        for key in sorted(found):
+            yield key
+
+    async def remove(self, prefix: str) -> None:
+        """Delete derived files below a prefix."""
+        async for key in self.keys(prefix):
+            await obstore.delete_async(self._store, key)
+
+    async def write(self, key: str, chunks: AsyncIterator[bytes]) -> int:
+        """Stream a file; its size in bytes."""
+        size = 0
+        async with obstore.open_writer_async(self._store, key) as writer:
+            async for chunk in chunks:
+                size += len(chunk)
+                await writer.write(chunk)
+        return size
+
+
+def digest(data: bytes) -> str:
+    """The name of content: the first 32 hex digits of its SHA-256."""
+    return hashlib.sha256(data).hexdigest()[:32]

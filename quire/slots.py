@@ -1,0 +1,46 @@
+"""The slot, one item to be made, and the batch, the slots filled by one call."""
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Slot(BaseModel):
+    """One item to be made. `number` counts from 1 in artifact order; `key` is what people call it (`OQ-007`)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int
+    key: str
+    brief: str
+    """What the prompt says of this slot."""
+    covers: tuple[str, ...] = ()
+    """What this slot must cover, by id: requirements, topics, positions."""
+
+
+class Batch(BaseModel):
+    """One call to the model: its name, which is also its file's, and the slot numbers it is to fill."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    slots: tuple[int, ...]
+    tries: int = 1
+    """Which try of these slots' content this is, from 1."""
+    hints: tuple[str, ...] = ()
+    """What was wrong the last time, for the prompt; short, one sentence each."""
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """`[1, 2, 3, 7]` as people write it: `1-3, 7`."""
+    parts: list[str] = []
+    start = previous = None
+    for number in [*sorted(numbers), None]:
+        if start is None:
+            start = previous = number
+        elif number is not None and previous is not None and number == previous + 1:
+            previous = number
+        else:
+            parts.append(str(start) if start == previous else f"{start}-{previous}")
+            start = previous = number
+    return ", ".join(parts)

@@ -1,0 +1,176 @@
+"""An Operational Qualification test suite from a user requirements specification (seed 000)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, cast
+
+from pydantic import Field, StrictInt, StrictStr, field_validator
+
+from quire.request import Part
+from quire.slots import Slot
+from recipes.requirements import Requirement, deal, find, related
+from recipes.spine import InputError, Item, Recipe
+
+CATEGORIES = (
+    "functional",
+    "data integrity",
+    "security and access",
+    "audit trail",
+    "interface",
+    "performance",
+    "error handling",
+    "backup and recovery",
+    "reporting",
+    "configuration",
+)
+USUAL_TOP = {1: 10, 3: 15, 4: 20, 5: 30}
+"""Top of a GAMP 5 category's usual number of tests."""
+
+ASPECTS = (
+    "normal operation, with typical data",
+    "boundary values and limits",
+    "invalid input and its rejection",
+    "an unauthorised user and the refusal",
+    "interruption in the middle, and recovery",
+    "records and audit trail of the action",
+    "two users at the same time",
+    "a large volume of data",
+)
+"""Sides from which several tests look at one requirement, so that they differ by design."""
+
+
+class OqInputs(Part):
+    """What the suite is made from."""
+
+    urs: StrictStr = Field(min_length=1, description="the user requirements specification, a .txt or .md file")
+    gamp_category: StrictInt = Field(description="GAMP 5 software category: 1, 3, 4 or 5")
+
+    @field_validator("gamp_category")
+    @classmethod
+    def _known(cls, value: int) -> int:
+        if value not in USUAL_TOP:
+            raise ValueError("GAMP category is 1, 3, 4 or 5 (category 2 was retired with GAMP 5)")
+        return value
+
+    @field_validator("urs")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        if not value.lower().endswith((".txt", ".md")):
+            raise ValueError("the URS is a .txt or .md file")
+        return value
+
+
+class OqSuite(Recipe):
+    """OQ tests, each bound to the requirements that it must cover."""
+
+    name: ClassVar[str] = "oq_suite"
+    noun: ClassVar[str] = "tests"
+    files: ClassVar[tuple[str, ...]] = ("urs",)
+    Inputs: ClassVar[type[Part]] = OqInputs
+
+    def __init__(self, inputs: Part, texts: Mapping[str, str], documents: Mapping[str, str]) -> None:
+        super().__init__(inputs, texts, documents)
+        self.category = cast(OqInputs, inputs).gamp_category
+        self.requirements: list[Requirement] = related(find(texts["urs"]))
+        if not self.requirements:
+            raise InputError("inputs.urs", "no requirement was found: the document has no text besides headings")
+
+    def default_target(self) -> int:
+        return USUAL_TOP[self.category]
+
+    def lay_out(self, sizes: Sequence[int]) -> tuple[list[Slot], list[str]]:
+        slots: list[Slot] = []
+        seen: dict[str, int] = {}
+        width = max(3, len(str(sum(sizes))))
+        shares = deal(self.requirements, sizes)
+        often = {ids: shares.count(ids) for ids in set(shares)} if len(self.requirements) < len(shares) else {}
+        for number, share in enumerate(shares, 1):
+            ids = ", ".join(requirement.id for requirement in share)
+            turn = seen.get(ids, 0)
+            seen[ids] = turn + 1
+            side = ""
+            if often.get(share, 1) > 1:
+                side = f" Look at {ASPECTS[turn % len(ASPECTS)]}."
+                if turn >= len(ASPECTS):
+                    side += f" Variant {turn // len(ASPECTS) + 1}: use other data and another path than before."
+            text = " ".join(f"[{r.id}] {' '.join(r.text.split())}" for r in share)
+            brief = f"cover {ids}.{side} {text}"
+            slots.append(
+                Slot(number=number, key=f"OQ-{number:0{width}d}", brief=brief, covers=tuple(r.id for r in share))
+            )
+        warnings: list[str] = []
+        if self.requirements[0].id.startswith("P-"):
+            warnings.append("the URS has neither requirement ids nor numbered clauses: its paragraphs were numbered")
+        return slots, warnings
+
+    def system(self) -> str:
+        rigour = {
+            1: "infrastructure software: confirm installation and basic operation",
+            3: "non-configured product: confirm standard functions in the environment of use",
+            4: "configured product: test what was configured, and every critical function",
+            5: "bespoke application: test thoroughly, error paths, boundaries and data integrity included",
+        }[self.category]
+        return (
+            "You write Operational Qualification (OQ) tests for computerised systems in regulated laboratories.\n"
+            f"Document: {self.documents['urs']}\n"
+            f"GAMP 5 category {self.category}, {rigour}.\n"
+            "Each test stands alone, can be run by a trained analyst without asking, and gives objective evidence.\n"
+            "Steps are actions, each with the result that is expected and can be observed. Acceptance criteria decide "
+            "pass or fail without judgement. Set the risk by the effect on product quality, patient safety and data "
+            "integrity.\n"
+            f"Categories: {', '.join(CATEGORIES)}.\n"
+            "Answer with JSON only: an object with the one key `items`, an array with one object for each slot asked "
+            "for, in the order asked. Echo the slot's number in `slot`. List in `requirement_ids` every requirement "
+            "that the slot names, and no other."
+        )
+
+    def task(self, slots: Sequence[Slot]) -> str:
+        rows = "\n".join(f"slot {slot.number}: {slot.brief}" for slot in slots)
+        return f"Write exactly {len(slots)} OQ test{'s' * (len(slots) != 1)}, one for each slot:\n{rows}"
+
+    def item_schema(self, slots: Sequence[Slot]) -> dict[str, Any]:
+        ids = list(dict.fromkeys(name for slot in slots for name in slot.covers))
+        text = {"type": "string", "minLength": 1}
+        fields: dict[str, Any] = {
+            "slot": {"type": "integer", "description": "the number of the slot that this test fills"},
+            "title": text,
+            "category": {"type": "string", "enum": list(CATEGORIES)},
+            "requirement_ids": {"type": "array", "minItems": 1, "items": {"type": "string", "enum": ids}},
+            "objective": text,
+            "preconditions": {"type": "array", "items": text},
+            "steps": {
+                "type": "array",
+                "minItems": 1,
+                "items": _closed({"action": text, "expected_result": text}),
+            },
+            "acceptance_criteria": {"type": "array", "minItems": 1, "items": text},
+            "risk": {"type": "string", "enum": ["high", "medium", "low"]},
+        }
+        return _closed(fields)
+
+    def faults(self, item: Item, slot: Slot) -> list[str]:
+        missing = [name for name in slot.covers if name not in item["requirement_ids"]]
+        foreign = [name for name in item["requirement_ids"] if name not in slot.covers]
+        said = [f"requirement_ids lacks {', '.join(missing)}"] if missing else []
+        return said + ([f"requirement_ids names {', '.join(foreign)}, which is another slot's"] if foreign else [])
+
+    def outline(self, item: Item) -> Item:
+        return {"id": item["id"], "requirement_ids": item["requirement_ids"]}
+
+    def metadata(self) -> dict[str, Any]:
+        return {"document": self.documents["urs"], "gamp_category": self.category}
+
+    def sections(self, items: Iterable[Item]) -> dict[str, Any]:
+        matrix: dict[str, list[str]] = {requirement.id: [] for requirement in self.requirements}
+        for item in items:
+            for name in dict.fromkeys(item["requirement_ids"]):
+                matrix.setdefault(name, []).append(item["id"])
+        return {"traceability": matrix, "uncovered": [name for name, tests in matrix.items() if not tests]}
+
+    def problems(self, sections: Mapping[str, Any]) -> list[str]:
+        uncovered = sections["uncovered"]
+        return [f"{len(uncovered)} requirements have no test: {', '.join(uncovered[:20])}"] if uncovered else []
+
+
+def _closed(fields: dict[str, Any]) -> dict[str, Any]:
+    """An object schema as strict structured output wants it: every field required, no other allowed."""
+    return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}

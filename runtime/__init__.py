@@ -1,0 +1,1 @@
+"""Connecting to Temporal, the embedded server, the command line's parts, logging."""

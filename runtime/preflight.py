@@ -1,0 +1,31 @@
+"""A wrong key is told before a run exists: the endpoint's list of models costs nothing."""
+
+import os
+
+import httpx2
+
+from activities.endpoint import OPENAI
+from quire.request import ModelChoice
+from runtime.errors import SetupError
+
+
+async def key_is_accepted(model: ModelChoice) -> None:
+    """Raise SetupError where the endpoint refuses the key or does not answer. Endpoints without that list pass."""
+    key = os.environ.get(model.api_key_env, "").strip()
+    address = model.base_url or os.environ.get("OPENAI_BASE_URL")
+    if address is None:
+        if not os.environ.get("OPENAI_API_KEY"):
+            return  # the offline simulator
+        address = OPENAI
+    if address == OPENAI and not key:
+        raise SetupError(f"the environment variable {model.api_key_env} is not set; it must hold the API key")
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    try:
+        async with httpx2.AsyncClient(timeout=10) as client:
+            answer = await client.get(f"{address.rstrip('/')}/models", headers=headers)
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        raise SetupError(f"no answer from the endpoint {address}: {error or type(error).__name__}") from None
+    if answer.status_code in (401, 403):
+        raise SetupError(
+            f"{address} refused the API key in {model.api_key_env} (HTTP {answer.status_code}); set the right one"
+        )

@@ -1,0 +1,149 @@
+"""A request as a person writes it: YAML or JSON, with overrides, and errors that name file, line and field."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError
+
+from activities.documents import read_all
+from quire.request import Part, Request
+from recipes.planning import Plan, inputs_of, lay_out
+from recipes.spine import InputError
+from runtime.errors import SetupError
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A request that is fit to run, the texts of its files, and its plan."""
+
+    request: Request
+    texts: dict[str, str]
+    documents: dict[str, str]
+    plan: Plan
+
+
+def load(path: Path, overrides: Sequence[str] = ()) -> Checked:
+    """Read, override, validate and lay out. Raises SetupError for whatever the person must mend."""
+    raw = _parse(path)
+    overridden = {_override(raw, setting) for setting in overrides}
+    try:
+        request = Request.model_validate(_plain(raw))
+    except ValidationError as error:
+        raise SetupError("\n".join(_told(path, raw, overridden, entry) for entry in error.errors())) from None
+    try:
+        inputs_of(request)
+        texts, documents = read_all(request, path.parent)
+        request = _absolute_store(request, path.parent)
+        return Checked(request, texts, documents, lay_out(request, texts, documents))
+    except InputError as error:
+        place = _place(path, raw, tuple(error.field.split(".")), overridden)
+        raise SetupError(f"{place}: {error.field}: {error}") from None
+
+
+def _absolute_store(request: Request, base: Path) -> Request:
+    if "://" in request.output.store:
+        return request
+    store = str((base / Path(request.output.store).expanduser()).resolve())
+    return request.model_copy(update={"output": request.output.model_copy(update={"store": store})})
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        raise SetupError(f"{path}: not a text file; a request is YAML or JSON in UTF-8") from None
+    except FileNotFoundError:
+        raise SetupError(f"there is no file {path}") from None
+    except OSError as error:
+        raise SetupError(f"{path} cannot be read: {error.strerror}") from None
+    try:
+        raw: Any = YAML(typ="rt").load(text)
+    except DuplicateKeyError as error:
+        raise SetupError(
+            f"{path}:{_row(error)}: {str(error.problem).split(' with value')[0]}; keep one of them"
+        ) from None
+    except MarkedYAMLError as error:
+        tab = "\t" in text.splitlines()[_row(error) - 1][:40] if _row(error) <= len(text.splitlines()) else False
+        hint = "YAML is indented with spaces, and here is a tab" if tab else (error.problem or "not valid YAML")
+        raise SetupError(f"{path}:{_row(error)}: {hint}") from None
+    except Exception as error:  # ruamel raises plain ValueErrors for broken dates and the like
+        raise SetupError(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(raw, dict):
+        raise SetupError(f"{path}:1: a request is a mapping of fields such as `recipe: oq_suite`")
+    return cast(dict[str, Any], raw)
+
+
+def _row(error: MarkedYAMLError) -> int:
+    mark = error.problem_mark or error.context_mark
+    return mark.line + 1 if mark else 1
+
+
+def _override(raw: dict[str, Any], setting: str) -> str:
+    """Lay `a.b=value` over the request; the value is YAML. Returns the dotted field."""
+    field, equals, value = setting.partition("=")
+    if not equals or not field:
+        raise SetupError(f"--set {setting}: write it as --set field=value, such as --set target=10")
+    *parents, last = field.split(".")
+    at: Any = raw
+    for name in parents:
+        at = at.setdefault(name, {})
+        if not isinstance(at, dict):
+            raise SetupError(f"--set {setting}: {name} is not a group of fields")
+    try:
+        at[last] = YAML(typ="safe").load(value) if value.strip() else None
+    except MarkedYAMLError as error:
+        raise SetupError(f"--set {setting}: {error.problem}") from None
+    return field
+
+
+def _plain(value: Any) -> Any:
+    """ruamel's containers and scalars as Python's own, so that strict types hold."""
+    try:
+        return json.loads(json.dumps(value, default=str))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise SetupError(f"the request cannot be written as JSON: {error}") from None
+
+
+def _told(path: Path, raw: dict[str, Any], overridden: set[str], entry: Any) -> str:
+    loc = tuple(
+        str(part) for part in entry["loc"] if not str(part).startswith(("constrained", "literal", "int", "float"))
+    )
+    found = "" if entry["type"] == "missing" else f", found {entry['input']!r}"[:80]
+    if entry["type"] == "extra_forbidden":
+        found, said = "", f"unknown field; allowed here: {', '.join(_model_at(loc[:-1]).model_fields)}"
+    elif entry["type"] == "missing":
+        said = "this field is needed"
+    else:
+        said = entry["msg"].removeprefix("Value error, ")
+    return f"{_place(path, raw, loc, overridden)}: {'.'.join(loc)}: {said}{found}"
+
+
+def _model_at(loc: Sequence[str]) -> type[Part]:
+    model: type[Part] = Request
+    for name in loc:
+        inner = model.model_fields[name].annotation if name in model.model_fields else None
+        if isinstance(inner, type) and issubclass(inner, Part):
+            model = inner
+    return model
+
+
+def _place(path: Path, raw: Any, loc: Sequence[str], overridden: set[str]) -> str:
+    """`file:line` of a field, or of the nearest parent that is there; or the override that set it."""
+    dotted = ".".join(loc)
+    for setting in overridden:
+        if dotted == setting or dotted.startswith(setting + "."):
+            return f"--set {setting}"
+    row, at = 1, raw
+    for name in loc:
+        try:
+            row = at.lc.key(name)[0] + 1
+            at = at[name]
+        except (AttributeError, KeyError, TypeError):
+            break
+    return f"{path}:{row}"

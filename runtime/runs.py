@@ -1,0 +1,108 @@
+"""Runs on the server: start without twins, find, ask, collect."""
+
+import re
+import secrets
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import (
+    Client,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+    WorkflowQueryRejectedError,
+)
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError, CancelledError
+from temporalio.service import RPCError, RPCStatusCode
+
+from quire.contracts import FATAL, WORKFLOW
+from quire.progress import Progress, Result
+from quire.request import Request
+from runtime.errors import SetupError
+from runtime.settings import TASK_QUEUE
+
+Handle = WorkflowHandle[Any, Result]
+
+
+def new_id(request: Request, path: Path) -> str:
+    """A readable id, `oq-suite-chromatography-7f3a`: recipe, first input's name, four random digits."""
+    named = next((Path(str(value)).stem for value in request.inputs.values() if "." in str(value)), path.stem)
+    words = re.sub(r"[^a-z0-9]+", "-", f"{request.recipe} {named}".lower()).strip("-")
+    return f"{words[:60]}-{secrets.token_hex(2)}"
+
+
+async def find(client: Client, name: str) -> Handle | None:
+    """The run of this id, running or ended, or None."""
+    if not name.strip() or len(name) > 200 or not name.isprintable() or "/" in name:
+        raise SetupError(f"'{name[:60]}' cannot be an id: up to 200 printable characters, no slash")
+    handle: Handle = client.get_workflow_handle(name, result_type=Result)
+    try:
+        await handle.describe()
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            return None
+        raise SetupError(f"the Temporal server refused: {error.message}") from None
+    return handle
+
+
+async def attach(client: Client, name: str) -> Handle:
+    """The run of this id; a SetupError where there is none."""
+    handle = await find(client, name)
+    if handle is None:
+        raise SetupError(f"there is no run '{name}'; see all with: uv run starter.py list")
+    return handle
+
+
+async def start(client: Client, name: str, request: Request) -> Handle:
+    """Start the run, or attach to one that somebody else started in this instant."""
+    handle: Handle = await client.start_workflow(
+        WORKFLOW,
+        request,
+        id=name,
+        task_queue=TASK_QUEUE,
+        result_type=Result,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+        static_summary=f"{request.recipe} with {request.model.name}",
+    )
+    return handle
+
+
+async def outcome_of(handle: Handle) -> tuple[Result | None, tuple[str, int] | None]:
+    """The result of an ended run, or why there is none with the exit code."""
+    try:
+        return await handle.result(), None
+    except WorkflowFailureError as error:
+        cause: BaseException = error.cause
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        if isinstance(cause, CancelledError):
+            return None, ("cancelled before anything was made", 1)
+        message = cause.message if isinstance(cause, ApplicationError) else str(cause or error)
+        wrong = isinstance(cause, ApplicationError) and cause.type in (*FATAL, "ValidationError")
+        return None, (message, 2 if wrong else 1)
+
+
+async def progress_of(handle: Handle) -> Progress | None:
+    """What the run says of itself, or None where no worker answers in two seconds."""
+    try:
+        return await handle.query("progress", result_type=Progress, rpc_timeout=timedelta(seconds=2))
+    except (RPCError, TimeoutError, WorkflowQueryFailedError, WorkflowQueryRejectedError):
+        return None
+
+
+async def state_of(handle: Handle) -> dict[str, Any]:
+    """Status and progress of a run, with what to do where nobody works on it."""
+    described = await handle.describe()
+    status = described.status.name.lower() if described.status else "unknown"
+    shown: dict[str, Any] = {"workflow_id": handle.id, "status": status}
+    if described.status not in (WorkflowExecutionStatus.RUNNING, None):
+        result, failure = await outcome_of(handle)
+        return shown | (result.model_dump(mode="json") if result else {"error": failure[0] if failure else status})
+    progress = await progress_of(handle)
+    if progress is None:
+        return shown | {"line": "no worker answers; start one with: uv run starter.py up"}
+    return shown | progress.model_dump(mode="json")

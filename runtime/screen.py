@@ -1,0 +1,123 @@
+"""What a person reads: notes on standard error, results and JSON on standard output."""
+
+import json
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from quire.progress import Result
+from runtime.request_file import Checked
+
+_CHARACTERS_PER_TOKEN = 4
+
+
+def note(text: str) -> None:
+    """A line that is not part of the result."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_json(value: object) -> None:
+    """JSON and nothing else."""
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def table(result: Result, url: str | None) -> None:
+    """The result of a run."""
+    usage = result.usage
+    shown = Table(title=f"{result.workflow_id}: {result.verdict}", show_header=False, title_justify="left")
+    shown.add_column(no_wrap=True)
+    shown.add_column(overflow="fold")
+    shown.add_row(result.noun, f"{result.items} of {result.target}")
+    shown.add_row("batches", f"{result.batches.completed} of {result.batches.planned}, {result.rounds} round(s)")
+    shown.add_row("calls", str(usage.calls))
+    tokens = f"{usage.prompt_tokens} in ({usage.cached_tokens} cached), {usage.completion_tokens} out"
+    shown.add_row("tokens", tokens)
+    shown.add_row("cost", "unknown price" if usage.cost_usd is None else f"${usage.cost_usd:.4f}")
+    shown.add_row("time", f"{result.seconds:.1f} s")
+    if result.simulated:
+        shown.add_row("text", "SIMULATED: made by the offline simulator, not by a model")
+    for warning in result.warnings:
+        shown.add_row("warning", warning)
+    for failed in result.failed_slots[:10]:
+        shown.add_row(f"missing {failed.slot}", failed.reason)
+    if result.failed_total > 10:
+        shown.add_row("", f"{result.failed_total} missing in all; see report.json beside the artifact")
+    console = Console(highlight=False)
+    console.print(shown)
+    console.print(f"artifact  {result.artifact or 'none'}", soft_wrap=True, markup=False)
+    if url:
+        console.print(f"Web UI    {url}", soft_wrap=True, markup=False)
+
+
+def rows(found: list[dict[str, Any]], *, empty: str) -> None:
+    """A plain table."""
+    if not found:
+        print(empty)
+        return
+    shown = Table(*found[0])
+    for row in found:
+        shown.add_row(*map(str, row.values()))
+    Console(highlight=False).print(shown)
+
+
+def expectation(checked: Checked) -> dict[str, Any]:
+    """What a run of this request would be: batches, slots and expected tokens, by estimate."""
+    plan, request = checked.plan, checked.request
+    batches: list[dict[str, Any]] = []
+    start = 0
+    for number, size in enumerate(plan.sizes, 1):
+        slots = plan.slots[start : start + size]
+        prompt = len(plan.recipe.system()) + len(plan.recipe.task(slots))
+        prompt += len(json.dumps(plan.recipe.item_schema(slots)))
+        batches.append(
+            {
+                "batch": number,
+                "slots": f"{slots[0].key} to {slots[-1].key}",
+                "size": size,
+                "covers": list(dict.fromkeys(name for slot in slots for name in slot.covers)),
+                "prompt_tokens": prompt // _CHARACTERS_PER_TOKEN,
+                "completion_tokens": size * request.batching.tokens_per_item,
+            }
+        )
+        start += size
+    return {
+        "recipe": request.recipe,
+        "target": len(plan.slots),
+        "noun": plan.recipe.noun,
+        "model": request.model.name,
+        "batches": batches,
+        "prompt_tokens": sum(batch["prompt_tokens"] for batch in batches),
+        "completion_tokens": sum(batch["completion_tokens"] for batch in batches),
+        "warnings": plan.warnings,
+    }
+
+
+def plan(expected: dict[str, Any]) -> None:
+    """A plan as a table."""
+    count = len(expected["batches"])
+    title = (
+        f"{expected['recipe']}: {expected['target']} {expected['noun']} in {count} batch(es) with {expected['model']}"
+    )
+    shown = Table("batch", "slots", "size", "covers", "tokens in", "tokens out", title=title, title_justify="left")
+    for batch in expected["batches"][:50]:
+        covers = ", ".join(batch["covers"])
+        values = (
+            batch["batch"],
+            batch["slots"],
+            batch["size"],
+            covers,
+            batch["prompt_tokens"],
+            batch["completion_tokens"],
+        )
+        shown.add_row(*map(str, values))
+    if count > 50:
+        shown.add_row("…", f"{count - 50} more batches")
+    console = Console(highlight=False)
+    console.print(shown)
+    console.print(
+        f"expected tokens: about {expected['prompt_tokens']} in, {expected['completion_tokens']} out (estimated)"
+    )
+    for warning in expected["warnings"]:
+        console.print(f"warning: {warning}", markup=False)

@@ -1,0 +1,57 @@
+"""Follow a run to its end: a live line on a terminal, plain lines elsewhere."""
+
+import asyncio
+from contextlib import suppress
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+from temporalio.service import RPCError
+
+from quire.progress import Progress
+from runtime.runs import Handle, outcome_of, progress_of
+
+_PAUSE = 0.4
+
+
+async def follow(handle: Handle, stop: asyncio.Event, *, live: bool) -> bool:
+    """Show progress until the run ends (True) or the person stops watching (False)."""
+    ended = asyncio.create_task(outcome_of(handle))
+    stopping = asyncio.create_task(stop.wait())
+    bars = Bars(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        disable=not live,
+    )
+    try:
+        with bars:
+            bar = bars.add_task("Planning", total=1)
+            said = ""
+            while not ended.done() and not stopping.done():
+                shown = await progress_of(handle)
+                said = _show(bars, bar, shown, said, live=live)
+                await asyncio.wait({ended, stopping}, timeout=_PAUSE, return_when=asyncio.FIRST_COMPLETED)
+            if ended.done():
+                with suppress(RPCError):
+                    _show(bars, bar, await progress_of(handle), said, live=live)
+    finally:
+        stopping.cancel()
+        if not ended.done():
+            ended.cancel()
+            with suppress(asyncio.CancelledError):
+                await ended
+    return ended.done() and not ended.cancelled()
+
+
+def _show(bars: Bars, bar: TaskID, progress: Progress | None, said: str, *, live: bool) -> str:
+    line = progress.line if progress else "waiting for a worker"
+    if progress and progress.target:
+        bars.update(bar, description=line, completed=progress.items, total=progress.target)
+    else:
+        bars.update(bar, description=line)
+    if not live and line != said:
+        Console(stderr=True, highlight=False).print(line, soft_wrap=True)
+    return line

@@ -1,0 +1,65 @@
+"""A worker: hosts the workflow and the activities on the task queue."""
+
+import os
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.service import RPCError
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.endpoint import Endpoints
+from activities.hosted import Activities
+from runtime.embedded import search_attributes_known
+from runtime.offline import simulator
+from runtime.settings import TASK_QUEUE
+from workflows.generate_artifact import GenerateArtifact
+
+GRACE = timedelta(seconds=30)
+"""Calls in flight, which are paid for, may finish this long after SIGTERM."""
+PASSED = ("quire", "pydantic", "pydantic_core", "annotated_types")
+
+
+@dataclass
+class Hosted:
+    """What a running worker uses."""
+
+    simulated: bool
+    endpoints: Endpoints
+
+
+@asynccontextmanager
+async def hosted(client: Client, *, grace: timedelta = GRACE, cached: int = 1000) -> AsyncGenerator[Hosted]:
+    """Run a worker for the length of the block, with the simulator where no endpoint is set."""
+    async with AsyncExitStack() as stack:
+        endpoints = Endpoints()
+        stack.push_async_callback(endpoints.close)
+        simulated = not (os.environ.get("OPENAI_API_KEY") or os.environ.get("OPENAI_BASE_URL"))
+        if simulated:
+            endpoints.offline = await stack.enter_async_context(simulator())
+        known = await _known(client)
+        await stack.enter_async_context(
+            Worker(
+                client,
+                task_queue=TASK_QUEUE,
+                workflows=[GenerateArtifact],
+                activities=Activities(endpoints, search_attributes=known).all(),
+                workflow_runner=SandboxedWorkflowRunner(
+                    restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED)
+                ),
+                max_cached_workflows=cached,
+                max_concurrent_activities=500,
+                graceful_shutdown_timeout=grace,
+            )
+        )
+        yield Hosted(simulated, endpoints)
+
+
+async def _known(client: Client) -> bool:
+    try:
+        return await search_attributes_known(client)
+    except RPCError:
+        return False

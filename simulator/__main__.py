@@ -1,0 +1,73 @@
+"""`python -m simulator`: serve until ended."""
+
+import argparse
+import os
+import threading
+import time
+
+from simulator.app import Simulator
+from simulator.options import FAULTS, Options
+from simulator.server import listening, server
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError("a share from 0 to 1")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < 86_400:
+        raise argparse.ArgumentTypeError("seconds, 0 or more")
+    return value
+
+
+_HELP = {
+    "rate_limit": "share of calls answered 429 with Retry-After",
+    "server_error": "share answered 500",
+    "drop": "share whose connection breaks off",
+    "bad_json": "share whose content is broken JSON",
+    "too_few": "share that lacks an item",
+    "refusal": "share that is refused",
+}
+
+
+def main() -> None:
+    """Parse, listen, say where, serve."""
+    parser = argparse.ArgumentParser(prog="python -m simulator", description="An OpenAI-compatible endpoint, offline.")
+    parser.add_argument("--port", type=int, default=8399, help="port on 127.0.0.1; 0 takes a free one (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="another seed gives other texts (%(default)s)")
+    parser.add_argument("--latency", type=_seconds, default=0.0, help="seconds that each call takes (%(default)s)")
+    parser.add_argument("--retry-after", type=_seconds, default=1.0, help="seconds that a 429 asks for (%(default)s)")
+    parser.add_argument("--api-key", help="answer 401 to any other key")
+    parser.add_argument("--parent", type=int, help="end when this process is gone")
+    for name in FAULTS:
+        parser.add_argument("--" + name.replace("_", "-"), type=_share, default=0.0, metavar="SHARE", help=_HELP[name])
+    given = vars(parser.parse_args())
+    port, parent = given.pop("port"), given.pop("parent")
+    if sum(given[name] for name in FAULTS) > 1:
+        parser.error("the shares of all faults together are more than 1")
+    try:
+        sock = listening(port)
+    except (OSError, OverflowError) as error:
+        parser.error(f"port {port}: {error}")
+    if parent:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    sock.listen(512)
+    print(f"simulator listening on http://127.0.0.1:{sock.getsockname()[1]}/v1", flush=True)
+    server(Simulator(Options(**given))).run(sockets=[sock])
+
+
+def _end_with(parent: int) -> None:
+    while True:
+        try:
+            os.kill(parent, 0)
+        except OSError:
+            os._exit(0)
+        time.sleep(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""The simulator in a thread, for tests and benchmarks."""
+
+import json
+import socket
+import threading
+import time
+import urllib.request
+from typing import Any
+
+import uvicorn
+
+from simulator.app import Simulator
+from simulator.options import Options
+
+
+def listening(port: int) -> socket.socket:
+    """A loopback socket; port 0 takes a free one."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("127.0.0.1", port))
+    return sock
+
+
+def server(simulator: Simulator) -> uvicorn.Server:
+    """A quiet server for it."""
+    return uvicorn.Server(uvicorn.Config(simulator.app(), log_level="critical", access_log=False, lifespan="off"))
+
+
+class SimulatorServer:
+    """`with SimulatorServer(Options(...)) as s:` serves at `s.base_url` on a free port until the block ends."""
+
+    def __init__(self, options: Options | None = None, port: int = 0) -> None:
+        self.simulator = Simulator(options or Options())
+        self._socket = listening(port)
+        self._server = server(self.simulator)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
+        self.address = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self.base_url = f"{self.address}/v1"
+
+    def stats(self) -> dict[str, Any]:
+        """What `/stats` says."""
+        with urllib.request.urlopen(f"{self.address}/stats", timeout=10) as answer:
+            return json.load(answer)
+
+    def __enter__(self) -> "SimulatorServer":
+        self._thread.start()
+        while not self._server.started:
+            time.sleep(0.01)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+        self._socket.close()

@@ -1,0 +1,24 @@
+"""The command line: check, run, watch and collect."""
+
+import sys
+
+from runtime.commands import app
+from runtime.errors import SetupError
+
+
+def main() -> int:
+    """Run one command; a person's mistake is a sentence and exit code 2, never a traceback."""
+    try:
+        code = app(sys.argv[1:], exit_on_error=False, result_action="return_value")
+    except SetupError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

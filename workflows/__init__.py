@@ -1,0 +1,1 @@
+"""What happens, in order, durably. Deterministic code only; imports nothing but `quire`."""
