@@ -108,6 +108,7 @@ def _read_back(kind: str, data: bytes, noun: str) -> list[Item]:
 
 def _check(items: Iterable[Item], plan: OpenPlan, expected: int) -> list[str]:
     by_key = {slot.key: slot for slot in plan.slots}
+    validator = jsonschema_rs.validator_for(plan.recipe.item_schema(plan.slots), offline=True)
     ids: set[str] = set()
     problems: list[str] = []
     count = 0
@@ -120,7 +121,7 @@ def _check(items: Iterable[Item], plan: OpenPlan, expected: int) -> list[str]:
             continue
         ids.add(key)
         made = {"slot": slot.number, **{k: v for k, v in item.items() if k not in ("id", "provenance")}}
-        if not jsonschema_rs.validator_for(plan.recipe.item_schema([slot]), offline=True).is_valid(made):
+        if not validator.is_valid(made):
             problems.append(f"{key} does not have the item's schema")
     if count != expected:
         problems.append(f"the artifact holds {count} items, {expected} were bound")

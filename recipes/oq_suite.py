@@ -120,7 +120,7 @@ class OqSuite(Recipe):
             f"Categories: {', '.join(CATEGORIES)}.\n"
             "Answer with JSON only: an object with the one key `items`, an array with one object for each slot asked "
             "for, in the order asked. Echo the slot's number in `slot`. List in `requirement_ids` every requirement "
-            "that the slot names, and no other."
+            "that the slot is to cover."
         )
 
     def task(self, slots: Sequence[Slot]) -> str:
@@ -149,9 +149,7 @@ class OqSuite(Recipe):
 
     def faults(self, item: Item, slot: Slot) -> list[str]:
         missing = [name for name in slot.covers if name not in item["requirement_ids"]]
-        foreign = [name for name in item["requirement_ids"] if name not in slot.covers]
-        said = [f"requirement_ids lacks {', '.join(missing)}"] if missing else []
-        return said + ([f"requirement_ids names {', '.join(foreign)}, which is another slot's"] if foreign else [])
+        return [f"requirement_ids lacks {', '.join(missing)}"] if missing else []
 
     def outline(self, item: Item) -> Item:
         return {"id": item["id"], "requirement_ids": item["requirement_ids"]}

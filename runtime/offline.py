@@ -10,11 +10,13 @@ from pathlib import Path
 from runtime.errors import SetupError
 
 ROOT = Path(__file__).resolve().parent.parent
+DEMO_PACE = ("--tokens-per-second", "3000")
+"""About a model's own pace with three answers at once, so that there is progress to see."""
 _READY = "simulator listening on "
 
 
 @asynccontextmanager
-async def simulator(options: Sequence[str] = ()) -> AsyncGenerator[str]:
+async def simulator(options: Sequence[str] = DEMO_PACE) -> AsyncGenerator[str]:
     """Start it on a free port, yield its base URL, end it."""
     command = [sys.executable, "-m", "simulator", "--port", "0", "--parent", str(os.getpid()), *options]
     process = await asyncio.create_subprocess_exec(

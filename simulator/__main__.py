@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8399, help="port on 127.0.0.1; 0 takes a free one (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="another seed gives other texts (%(default)s)")
     parser.add_argument("--latency", type=_seconds, default=0.0, help="seconds that each call takes (%(default)s)")
+    parser.add_argument("--tokens-per-second", type=_seconds, default=0.0, help="pace of an answer; 0 is at once")
     parser.add_argument("--retry-after", type=_seconds, default=1.0, help="seconds that a 429 asks for (%(default)s)")
     parser.add_argument("--api-key", help="answer 401 to any other key")
     parser.add_argument("--parent", type=int, help="end when this process is gone")

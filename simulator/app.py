@@ -68,7 +68,10 @@ class Simulator:
                 assert isinstance(body["messages"], list) and isinstance(body["model"], str)
             except (ValueError, KeyError, TypeError, AssertionError):
                 return _error(400, "the body must be JSON with `model` and `messages`", "invalid_request_error")
-            return _unsupported(body) or self._answer(body, self._fault())
+            reply = _unsupported(body) or self._answer(body, self._fault())
+            if self.options.tokens_per_second:
+                await asyncio.sleep(len(bytes(reply.body)) / 4 / self.options.tokens_per_second)
+            return reply
         finally:
             tally.in_flight -= 1
 

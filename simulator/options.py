@@ -9,6 +9,8 @@ class Options:
 
     seed: int = 0
     latency: float = 0.0
+    tokens_per_second: float = 0.0
+    """How fast an answer is written; 0 is at once."""
     rate_limit: float = 0.0
     retry_after: float = 1.0
     server_error: float = 0.0

@@ -54,7 +54,8 @@ class GenerateArtifact:
 
     @workflow.init
     def __init__(self, request: Request, state: State | None = None) -> None:
-        self.request = request
+        # Where fewer arguments come than are declared, as from the Temporal CLI, the SDK hands them over undecoded.
+        self.request = Request.model_validate(request)
         self.state = state or State()
         self.again: deque[Batch] = deque(self.state.again)
         self.running: dict[str, asyncio.Task[None]] = {}

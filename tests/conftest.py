@@ -1,0 +1,84 @@
+"""The real things: a Temporal server for the session, a simulator, a worker, a request."""
+
+import os
+import socket
+import sys
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+from quire.progress import Result
+from quire.request import Request
+from runtime import embedded
+from runtime.worker import hosted
+from simulator.options import Options
+from simulator.server import SimulatorServer
+
+ROOT = Path(__file__).resolve().parent.parent
+URS = ROOT / "examples" / "urs" / "chromatography.md"
+
+
+def free_port() -> int:
+    """A port whose neighbour 1000 above, the Web UI's, is free too."""
+    for _ in range(100):
+        with socket.socket() as one, socket.socket() as two:
+            one.bind(("127.0.0.1", 0))
+            port = one.getsockname()[1]
+            try:
+                two.bind(("127.0.0.1", port + 1000))
+            except (OSError, OverflowError):
+                continue
+            return port
+    raise RuntimeError("no free pair of ports")
+
+
+@pytest_asyncio.fixture(scope="session")
+async def client() -> AsyncGenerator[Client]:
+    """A client of a real server that lives as long as the tests."""
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(Path(sys.executable).with_name("temporal")),
+        data_converter=pydantic_data_converter,
+    ) as environment:
+        await embedded.prepare(environment.client)
+        yield environment.client
+
+
+@pytest.fixture
+def simulator(monkeypatch: pytest.MonkeyPatch) -> Generator[SimulatorServer]:
+    """A simulator that this process's workers talk to."""
+    with SimulatorServer(Options()) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+        yield server
+
+
+def oq(store: Path, **changes: object) -> Request:
+    """The example's request with an absolute path and a store of its own."""
+    said: dict[str, object] = {
+        "recipe": "oq_suite",
+        "inputs": {"urs": str(URS), "gamp_category": 5},
+        "target": 25,
+        "output": {"store": str(store)},
+    }
+    return Request.model_validate(said | changes)
+
+
+async def made(client: Client, request: Request, name: str, **options: object) -> Result:
+    """Run a request to its end with a worker of its own."""
+    async with hosted(client, **options):  # pyright: ignore[reportArgumentType]
+        return await client.execute_workflow(
+            "GenerateArtifact", request, id=name, task_queue="quire", result_type=Result
+        )
+
+
+@asynccontextmanager
+async def settings(**values: str) -> AsyncGenerator[dict[str, str]]:
+    """An environment for a child process: ours without any endpoint or server, and with these values."""
+    away = ("OPENAI_", "TEMPORAL_", "QUIRE_")
+    yield {key: value for key, value in os.environ.items() if not key.startswith(away)} | values

@@ -1,0 +1,132 @@
+"""Whole runs on the real server, against the simulator."""
+
+import asyncio
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+from temporalio.client import WorkflowFailureError, WorkflowHistory
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Replayer
+
+from quire.progress import Progress, Result
+from runtime.worker import hosted
+from simulator.options import Options
+from tests.conftest import made, oq
+from workflows.generate_artifact import GenerateArtifact
+
+HISTORIES = Path(__file__).parent.parent / "histories"
+
+
+def artifact(result: Result) -> dict:
+    assert result.artifact
+    return json.loads(Path(result.artifact).read_text())
+
+
+def exactly_25(result: Result) -> None:
+    assert (result.verdict, result.items, result.failed_total) == ("complete", 25, 0)
+    suite = artifact(result)
+    assert [test["id"] for test in suite["tests"]] == [f"OQ-{n:03d}" for n in range(1, 26)]
+    assert suite["uncovered"] == [] and len(suite["traceability"]) == 30
+    assert suite["metadata"]["total"] == 25 and suite["metadata"]["method"] == "progressive"
+
+
+async def test_the_example_is_exact_in_three_calls(client, simulator, tmp_path):
+    result = await made(client, oq(tmp_path), "exact")
+    exactly_25(result)
+    assert result.batches.model_dump() == {"planned": 3, "completed": 3, "failed": 0}
+    assert simulator.stats()["calls"] == 3 and result.simulated
+    assert {test["provenance"]["source"] for test in artifact(result)["tests"]} == {"model"}
+
+
+async def test_a_misbehaving_endpoint_still_gives_exactly_25(client, simulator, tmp_path):
+    simulator.simulator.options = Options(
+        rate_limit=0.2, server_error=0.1, bad_json=0.1, too_few=0.1, retry_after=0.1, seed=3
+    )
+    exactly_25(await made(client, oq(tmp_path, batching={"size": 3}), "faults"))
+    assert sum(simulator.stats()["faults"].values()) > 0
+
+
+async def test_cut_off_answers_keep_what_is_complete(client, simulator, tmp_path):
+    model = {"name": "gpt-4o", "max_output_tokens": 1200}
+    result = await made(client, oq(tmp_path, model=model, batching={"tokens_per_item": 150}), "cut-off")
+    exactly_25(result)
+    assert result.rounds > 1
+
+
+async def test_without_a_workflow_cache_every_task_replays(client, simulator, tmp_path):
+    exactly_25(await made(client, oq(tmp_path, batching={"size": 5}), "no-cache", cached=0))
+
+
+async def test_a_refused_slot_gives_a_partial_result_with_its_reason(client, simulator, tmp_path):
+    simulator.simulator.options = dataclasses.replace(simulator.simulator.options, refusal=1.0)
+    result = await made(client, oq(tmp_path, target=3), "refused")
+    assert (result.verdict, result.items, result.artifact, result.failed_total) == ("failed", 0, None, 3)
+    assert all(slot.reason.startswith("refused") for slot in result.failed_slots)
+
+
+async def test_a_wrong_key_fails_at_once_and_says_so(client, simulator, tmp_path):
+    simulator.simulator.options = Options(api_key="right")
+    with pytest.raises(WorkflowFailureError) as raised:
+        await made(client, oq(tmp_path, batching={"concurrency": 1}), "wrong-key")
+    assert "refused the API key in OPENAI_API_KEY" in str(raised.value.cause)
+    assert simulator.stats()["calls"] == 0
+
+
+async def test_a_missing_file_fails_the_run_with_its_name(client, simulator, tmp_path):
+    request = oq(tmp_path, inputs={"urs": "nowhere.md", "gamp_category": 5})
+    with pytest.raises(WorkflowFailureError) as raised:
+        await made(client, request, "no-file")
+    assert "inputs.urs: there is no file" in str(raised.value.cause)
+
+
+async def test_wrong_input_from_the_cli_fails_instead_of_hanging(client, simulator, tmp_path):
+    async with hosted(client):
+        with pytest.raises(WorkflowFailureError):
+            await client.execute_workflow("GenerateArtifact", {"recipe": 3}, id="bad-input", task_queue="quire")
+
+
+async def test_cancelling_keeps_what_is_there_and_says_cancelled(client, simulator, tmp_path):
+    simulator.simulator.options = Options(latency=0.3)
+    request = oq(tmp_path, batching={"size": 2, "concurrency": 2})
+    async with hosted(client):
+        handle = await client.start_workflow(
+            "GenerateArtifact", request, id="cancelled", task_queue="quire", result_type=Result
+        )
+        async with asyncio.timeout(20):
+            while (await handle.query("progress", result_type=Progress)).items < 4:
+                await asyncio.sleep(0.1)
+        await handle.cancel()
+        result = await handle.result()
+    assert result.verdict == "cancelled" and 4 <= result.items < 25
+    assert len(artifact(result)["tests"]) == result.items
+    assert result.failed_total == 25 - result.items
+
+
+async def test_pause_holds_and_finish_now_binds(client, simulator, tmp_path):
+    async with hosted(client):
+        handle = await client.start_workflow(
+            "GenerateArtifact",
+            oq(tmp_path, batching={"size": 1, "concurrency": 1}),
+            id="paused",
+            task_queue="quire",
+            result_type=Result,
+            start_signal="pause",
+        )
+        await asyncio.sleep(1)
+        shown = await handle.query("progress", result_type=Progress)
+        assert shown.stage == "paused" and shown.items == 0
+        await handle.signal("finish_now")
+        result = await handle.result()
+    assert result.verdict == "failed" and "finished early" in result.warnings[0]
+
+
+@pytest.mark.parametrize("file", sorted(HISTORIES.glob("*.json")), ids=lambda file: file.stem)
+async def test_recorded_histories_replay(file):
+    history = WorkflowHistory.from_json(file.stem, file.read_text())
+    await Replayer(workflows=[GenerateArtifact], data_converter=pydantic_data_converter).replay_workflow(history)
+
+
+def test_there_are_histories():
+    assert len(list(HISTORIES.glob("*.json"))) >= 3
