@@ -1,4 +1,4 @@
-# just check | test | run | bench
+# just check | test | run
 default: check test
 
 check:
@@ -10,5 +10,3 @@ test:
 run:
     uv run starter.py run examples/oq_suite.yaml
 
-bench:
-    uv run python -m benchmarks.overhead

@@ -2,6 +2,8 @@
 
 import sys
 
+from cyclopts import CycloptsError
+
 from runtime.commands import app
 from runtime.errors import SetupError
 
@@ -13,6 +15,8 @@ def main() -> int:
     except SetupError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except CycloptsError:
+        return 2  # cyclopts has told it
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

@@ -17,7 +17,7 @@ ITEMS = st.lists(st.dictionaries(st.text(max_size=6), VALUES, min_size=1, max_si
 def test_any_cut_of_any_answer_gives_exactly_the_complete_items(items, spaced, data):
     text = json.dumps({"items": items}, indent=2 if spaced else None, ensure_ascii=False)
     ends, at = [], text.index("[") + 1
-    for item in items:
+    for _ in items:
         at += len(text[at:]) - len(text[at:].lstrip(" \n,"))
         _, at = json.JSONDecoder().raw_decode(text, at)
         ends.append(at)

@@ -13,7 +13,9 @@ def test_a_cut_off_batch_goes_again_in_smaller_ones_without_using_up_a_try():
 
 def test_a_single_item_that_is_cut_off_gives_up_as_too_long():
     batch = Batch(name="1", slots=(1,), tries=3)
-    settled = settle(batch, Outcome(batch="1", filled=[], open=[OpenSlot(slot=1, reason="cut off")]), attempts=3, limit=9)
+    settled = settle(
+        batch, Outcome(batch="1", filled=[], open=[OpenSlot(slot=1, reason="cut off")]), attempts=3, limit=9
+    )
     assert [slot.reason for slot in settled.failed] == ["too long"] and not settled.again
 
 
@@ -26,7 +28,9 @@ def test_an_invalid_item_goes_again_with_the_validators_words():
 
 def test_a_refused_slot_is_not_asked_for_again():
     batch = Batch(name="1", slots=(1,))
-    settled = settle(batch, Outcome(batch="1", filled=[], open=[OpenSlot(slot=1, reason="refused")]), attempts=9, limit=9)
+    settled = settle(
+        batch, Outcome(batch="1", filled=[], open=[OpenSlot(slot=1, reason="refused")]), attempts=9, limit=9
+    )
     assert settled.failed and not settled.again
 
 

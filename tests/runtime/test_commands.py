@@ -1,0 +1,232 @@
+"""The command line as its user has it: a process of its own, a home of its own, killed in the middle."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulator.options import Options
+from simulator.server import SimulatorServer
+from tests.conftest import ROOT, URS, free_port
+
+EXAMPLE = ROOT / "examples" / "oq_suite.yaml"
+
+
+class Shell:
+    """Runs commands with a home and a port of their own."""
+
+    def __init__(self, home: Path) -> None:
+        away = ("OPENAI_", "TEMPORAL_", "QUIRE_")
+        self.env = {key: value for key, value in os.environ.items() if not key.startswith(away)}
+        self.home = home
+        self.env |= {"QUIRE_HOME": str(home), "QUIRE_PORT": str(free_port()), "COLUMNS": "200"}
+
+    def __call__(self, *words: str, script: str = "starter.py") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, script, *words], cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=90
+        )
+
+    def spawn(self, *words: str, script: str = "starter.py") -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, script, *words],
+            cwd=ROOT,
+            env=self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def run(self, name: str, *words: str) -> list[str]:
+        return ["run", str(EXAMPLE), "--id", name, "--set", f"output.store={self.home / 'store'}", *words]
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Generator[Shell]:
+    made = Shell(tmp_path / "home")
+    yield made
+    made("down")
+
+
+def until(true: Any, seconds: float = 30) -> None:
+    """Wait until `true()`."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.05)
+
+
+def answered_once(stats: dict[str, Any]) -> bool:
+    return all(times == 1 for times in stats["answered_prompts"].values())
+
+
+def test_the_example_runs_with_nothing_set_up_and_its_id_never_starts_a_twin(shell):
+    first = shell(*shell.run("oq-1", "--json"))
+    assert first.returncode == 0, first.stderr
+    result = json.loads(first.stdout)
+    assert (result["verdict"], result["items"], result["batches"]["planned"]) == ("complete", 25, 3)
+    assert result["simulated"] and "simulated" in first.stderr and "Generated 25/25 tests (Batch 3/3)" in first.stderr
+    again = shell(*shell.run("oq-1", "--json"))
+    assert json.loads(again.stdout) == result
+    assert [row["workflow_id"] for row in json.loads(shell("list", "--json").stdout)] == ["oq-1"]
+    assert json.loads(shell("status", "oq-1", "--json").stdout)["verdict"] == "complete"
+    assert json.loads(shell("result", "oq-1", "--json").stdout) == result
+    shown = shell("watch", "oq-1")
+    assert shown.returncode == 0 and "artifact" in shown.stdout and "Web UI" in shown.stdout
+    assert shell("cancel", "oq-1").returncode == 2 and shell("status", "none").returncode == 2
+
+
+def test_the_temporal_cli_starts_and_reads_the_same_job(shell, tmp_path):
+    temporal = str(Path(sys.executable).with_name("temporal"))
+    up = shell.spawn("up")
+    try:
+        port = shell.env["QUIRE_PORT"]
+        request = json.loads((ROOT / "examples" / "oq_suite.json").read_text())
+        request["output"]["store"] = str(tmp_path / "store")
+        (tmp_path / "request.json").write_text(json.dumps(request))
+
+        def cli(*words: str) -> subprocess.CompletedProcess[str]:
+            command = [temporal, "workflow", *words, "--address", f"127.0.0.1:{port}", "-w", "oq-cli"]
+            return subprocess.run(command, env=shell.env, capture_output=True, text=True, timeout=60)
+
+        start = ["start", "--type", "GenerateArtifact", "--task-queue", "quire"]
+        until(lambda: cli(*start, "--input-file", str(tmp_path / "request.json")).returncode == 0)
+        ended = cli("result", "-o", "json")
+        assert '"verdict": "complete"' in ended.stdout or '"verdict":"complete"' in ended.stdout, ended.stdout
+        assert "25/25" in cli("query", "--type", "progress", "-o", "json").stdout
+    finally:
+        up.send_signal(signal.SIGINT)
+        assert up.wait(40) == 0
+
+
+@pytest.mark.parametrize("victim", ["starter", "server"])
+def test_a_kill_in_the_middle_repeats_no_answered_call(shell, victim):
+    with SimulatorServer(Options(latency=0.4)) as model:
+        shell.env["OPENAI_BASE_URL"] = model.base_url
+        words = shell.run("killed", "--json", "--set", "batching.size=2", "--set", "batching.concurrency=2")
+        running = shell.spawn(*words)
+        until(lambda: model.stats()["answered"] >= 4)
+        if victim == "starter":  # it hosts the worker, too
+            running.kill()
+            running.communicate()
+            ended = shell(*words)
+            code, out = ended.returncode, ended.stdout
+        else:
+            os.kill(int((shell.home / "temporal.pid").read_text()), signal.SIGKILL)
+            time.sleep(0.5)
+            subprocess.run(
+                [sys.executable, "-c", "import asyncio;from runtime import embedded as e;from runtime.settings import "
+                 "home,port;asyncio.run(e.start(home(),port()))"],
+                cwd=ROOT, env=shell.env, timeout=60, check=True,
+            )  # fmt: skip
+            out, _ = running.communicate(timeout=80)
+            code = running.returncode
+        assert code == 0 and json.loads(out)["items"] == 25
+        stats = model.stats()
+        assert stats["answered"] <= 13 + 2 and len(stats["answered_prompts"]) == 13
+        if victim == "server":
+            assert answered_once(stats)
+
+
+def test_a_killed_worker_is_replaced_by_another(shell):
+    with SimulatorServer(Options(latency=0.4)) as model:
+        shell.env["OPENAI_BASE_URL"] = model.base_url
+        options = ("--set", "batching.size=2", "--set", "batching.concurrency=2")
+        assert shell(*shell.run("two-workers", "--detach", *options)).returncode == 0
+        first = shell.spawn(script="worker.py")
+        until(lambda: model.stats()["answered"] >= 4)
+        first.kill()
+        first.communicate()
+        second = shell.spawn(script="worker.py")
+        try:
+            until(lambda: json.loads(shell("status", "two-workers", "--json").stdout).get("verdict"), 60)
+        finally:
+            second.terminate()
+            second.communicate(timeout=40)
+        assert json.loads(shell("result", "two-workers", "--json").stdout)["items"] == 25
+        assert model.stats()["answered"] <= 13 + 2
+
+
+def test_a_configured_address_with_nobody_there_is_an_error_and_starts_nothing(shell):
+    shell.env["TEMPORAL_ADDRESS"] = f"127.0.0.1:{free_port()}"
+    ended = shell(*shell.run("nobody"))
+    assert ended.returncode == 2 and shell.env["TEMPORAL_ADDRESS"] in ended.stderr
+    assert not (shell.home / "temporal.db").exists()
+
+
+def test_a_wrong_key_is_told_before_a_run_exists(shell):
+    with SimulatorServer(Options(api_key="right")) as model:
+        shell.env |= {"OPENAI_BASE_URL": model.base_url, "OPENAI_API_KEY": "sk-secret"}
+        ended = shell(*shell.run("wrong-key"))
+        assert ended.returncode == 2 and "OPENAI_API_KEY" in ended.stderr and "sk-secret" not in ended.stderr
+        assert model.stats()["calls"] == 0 and not (shell.home / "store").exists()
+
+
+HEAD = "recipe: oq_suite\ninputs:\n  urs: URS\n  gamp_category: 5\n"
+WRONG = {
+    "unknown recipe": ("recipe: poem\n", ":1: recipe: unknown recipe 'poem'; there are: oq_suite"),
+    "unknown field": (HEAD + "tarqet: 3\n", ":5: tarqet: unknown field; allowed here: recipe, inputs"),
+    "unknown inner field": (HEAD + "model:\n  nam: x\n", ":6: model.nam: unknown field"),
+    "target 0": (HEAD + "target: 0\n", ":5: target: Input should be greater than or equal to 1, found 0"),
+    "target negative": (HEAD + "target: -3\n", ":5: target:"),
+    "target text": (HEAD + "target: many\n", ":5: target: Input should be a valid integer, found 'many'"),
+    "target bool": (HEAD + "target: true\n", ":5: target:"),
+    "category 2": (HEAD.replace("5", "2"), ":4: inputs.gamp_category: GAMP category is 1, 3, 4 or 5"),
+    "missing URS": (HEAD.replace("URS", "nowhere.md"), ":3: inputs.urs: there is no file"),
+    "no URS": ("recipe: oq_suite\ninputs: {gamp_category: 5}\n", ":2: inputs.urs: this field is needed"),
+    "empty URS": (HEAD.replace("URS", "empty.md"), ":3: inputs.urs:"),
+    "binary URS": (HEAD.replace("URS", "binary.txt"), "is not UTF-8 text"),
+    "tab": ("recipe: oq_suite\ninputs:\n\turs: x\n", ":3: YAML is indented with spaces, and here is a tab"),
+    "duplicate key": (HEAD + "target: 3\ntarget: 4\n", ':6: found duplicate key "target"'),
+    "list": ("- a\n", "a request is a mapping"),
+    "empty file": ("", "a request is a mapping"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_bad_input_names_file_line_and_field(name, tmp_path):
+    from runtime.errors import SetupError
+    from runtime.request_file import load
+
+    text, said = WRONG[name]
+    (tmp_path / "empty.md").write_text(" \n")
+    (tmp_path / "binary.txt").write_bytes(bytes(range(256)))
+    file = tmp_path / "request.yaml"
+    file.write_text(text.replace("URS", str(URS)))
+    with pytest.raises(SetupError) as raised:
+        load(file)
+    assert said in str(raised.value) and (str(file) in str(raised.value))
+
+
+def test_bad_input_exits_with_2_and_leaves_nothing(shell):
+    for words in (["--set", "target=0"], ["--set", "nonsense"], ["--set", "target=[1"], ["--wrong"]):
+        ended = shell(*shell.run("bad"), *words)
+        assert ended.returncode == 2 and "Traceback" not in ended.stderr, ended.stderr
+    assert shell("run", "nowhere.yaml").returncode == 2 and shell("nonsense").returncode == 2
+    assert not shell.home.exists()
+
+
+def test_check_shows_the_plan_and_calls_no_model(shell):
+    ended = shell("check", str(EXAMPLE), "--json")
+    plan = json.loads(ended.stdout)
+    assert [batch["size"] for batch in plan["batches"]] == [9, 8, 8] and plan["completion_tokens"] == 12_500
+    assert not shell.home.exists()
+
+
+async def test_two_starts_at_once_make_one_server(shell):
+    async def start() -> int:
+        words = [sys.executable, "starter.py", *shell.run("both", "--json")]
+        child = await asyncio.create_subprocess_exec(
+            *words, cwd=ROOT, env=shell.env, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+        )
+        return await child.wait()
+
+    assert await asyncio.gather(start(), start()) == [0, 0]
+    assert len(json.loads(shell("list", "--json").stdout)) == 1
