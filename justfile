@@ -1,4 +1,4 @@
-# just check | test | run
+# just check | test | run | bench
 default: check test
 
 check:
@@ -10,3 +10,5 @@ test:
 run:
     uv run starter.py run examples/oq_suite.yaml
 
+bench:
+    uv run python -m benchmarks.overhead

@@ -1,0 +1,1 @@
+"""Figures, not adjectives: each command prints ratios measured in one run."""
