@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from obstore.exceptions import BaseError
+
 from activities import planfile
 from activities.documents import fetch
 from activities.endpoint import reasons
@@ -21,7 +23,7 @@ async def plan(given: PlanInput, plans: Plans, *, search_attributes: bool) -> Pl
     request = given.request
     try:
         inputs_of(request)
-        store = Store(given.job.store, given.job.workflow_id)
+        store = _store(given)
         texts, documents = await fetch(request, store, Path.cwd())
         laid = lay_out(request, texts, documents)
     except InputError as error:
@@ -38,3 +40,10 @@ async def plan(given: PlanInput, plans: Plans, *, search_attributes: bool) -> Pl
         warnings=laid.warnings,
         search_attributes=search_attributes,
     )
+
+
+def _store(given: PlanInput) -> Store:
+    try:
+        return Store(given.job.store, given.job.workflow_id)
+    except (OSError, ValueError, BaseError) as error:
+        raise setup_error(f"output.store: {given.job.store} cannot be used: {error}") from error

@@ -1,4 +1,4 @@
-"""Wall time of a run over the ideal, `ceil(batches / concurrency) * latency`: `uv run python -m benchmarks.overhead`."""
+"""Wall time over the ideal, `ceil(batches / concurrency) * latency`: `uv run python -m benchmarks.overhead`."""
 
 import asyncio
 import os

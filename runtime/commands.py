@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
+from obstore.exceptions import BaseError
 from temporalio.client import WorkflowExecutionStatus
 
 from activities.documents import upload
@@ -60,8 +61,12 @@ async def run(
 
 
 async def _begin(connection: Connection, name: str, checked: Checked) -> Handle:
-    store = Store(checked.request.output.store, name)
-    request = await upload(checked.request, checked.texts, checked.documents, store)
+    try:
+        store = Store(checked.request.output.store, name)
+        request = await upload(checked.request, checked.texts, checked.documents, store)
+    except (OSError, ValueError, BaseError) as error:
+        said = str(error).splitlines()[0]
+        raise SetupError(f"output.store: {checked.request.output.store} cannot be written: {said}") from None
     return await start(connection.client, name, request)
 
 

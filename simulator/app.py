@@ -70,7 +70,8 @@ class Simulator:
                 return _error(400, "the body must be JSON with `model` and `messages`", "invalid_request_error")
             reply = _unsupported(body) or self._answer(body, self._fault())
             if self.options.tokens_per_second:
-                await asyncio.sleep(len(bytes(reply.body)) / 4 / self.options.tokens_per_second)
+                pace = self.options.tokens_per_second * random.Random(bytes(reply.body)).uniform(0.4, 1.2)
+                await asyncio.sleep(len(reply.body) / 4 / pace)
             return reply
         finally:
             tally.in_flight -= 1
