@@ -1,0 +1,121 @@
+"""The simulator by itself, over HTTP."""
+
+import json
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from http.client import HTTPException
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from simulator.options import Options
+from simulator.server import SimulatorServer
+from tests.conftest import ROOT
+
+ITEM = {
+    "type": "object",
+    "properties": {
+        "slot": {"type": "integer"},
+        "kind": {"enum": ["plain", "audit trail"]},
+        "ids": {"type": "array", "items": {"type": "string", "enum": ["R-1", "R-2", "R-10"]}},
+        "code": {"type": "string", "pattern": r"^[A-Z]{3}-\d{2,4}$"},
+        "when": {"type": "string", "format": "date"},
+        "text": {"type": "string", "minLength": 30},
+        "share": {"type": "number", "minimum": 0, "maximum": 1},
+        "next": {"anyOf": [{"$ref": "#/$defs/step"}, {"type": "null"}]},
+    },
+    "required": ["slot", "kind", "ids", "code", "when", "text", "share", "next"],
+    "additionalProperties": False,
+}
+SCHEMA = {
+    "type": "object",
+    "properties": {"items": {"type": "array", "minItems": 2, "maxItems": 2, "items": ITEM}},
+    "required": ["items"],
+    "$defs": {"step": {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}},
+}
+PROMPT = "Make these:\nslot 7: audit trail of R-1 and R-10\nslot 9: plain R-2\n"
+
+
+def ask(server: SimulatorServer, key: str = "none", **changes: Any) -> dict[str, Any]:
+    body = {
+        "model": "gpt-4o",
+        "messages": [{"role": "user", "content": PROMPT}],
+        "response_format": {"type": "json_schema", "json_schema": {"name": "items", "schema": SCHEMA}},
+    }
+    request = urllib.request.Request(
+        f"{server.base_url}/chat/completions",
+        json.dumps(body | changes).encode(),
+        {"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+def content(reply: dict[str, Any]) -> str:
+    return reply["choices"][0]["message"]["content"]
+
+
+def test_content_has_the_schema_and_belongs_to_the_slots():
+    with SimulatorServer() as server:
+        text = content(ask(server))
+        assert text == content(ask(server)), "the same request gives the same text"
+        assert text != content(ask(server, seed=1))
+    answer = json.loads(text)
+    jsonschema_rs.validator_for(SCHEMA, offline=True, validate_formats=True).validate(answer)
+    first, second = answer["items"]
+    assert (first["slot"], first["kind"], first["ids"]) == (7, "audit trail", ["R-1", "R-10"])
+    assert (second["slot"], second["ids"]) == (9, ["R-2"]) and first["text"] != second["text"]
+
+
+def test_a_limit_really_cuts_off():
+    with SimulatorServer() as server:
+        whole, cut = ask(server), ask(server, max_tokens=20)
+    assert cut["choices"][0]["finish_reason"] == "length" and cut["usage"]["completion_tokens"] == 20
+    assert len(content(cut)) == 80 and whole["choices"][0]["finish_reason"] == "stop"
+
+
+@pytest.mark.parametrize(("fault", "status"), [("rate_limit", 429), ("server_error", 500)])
+def test_faults_by_status(fault, status):
+    with SimulatorServer(Options(**{fault: 1.0}, retry_after=2)) as server:
+        with pytest.raises(urllib.error.HTTPError) as raised:
+            ask(server)
+        assert raised.value.code == status and server.stats()["faults"] == {fault: 1}
+        if status == 429:
+            assert raised.value.headers["retry-after"] == "2"
+
+
+def test_faults_by_content():
+    with SimulatorServer(Options(bad_json=1.0)) as server, pytest.raises(ValueError):
+        json.loads(content(ask(server)))
+    with SimulatorServer(Options(too_few=1.0)) as server:
+        assert len(json.loads(content(ask(server)))["items"]) == 1
+    with SimulatorServer(Options(refusal=1.0)) as server:
+        message = ask(server)["choices"][0]["message"]
+        assert message["content"] is None and message["refusal"]
+
+
+def test_a_dropped_connection_breaks_off():
+    with SimulatorServer(Options(drop=1.0)) as server, pytest.raises((OSError, HTTPException)) as raised:
+        ask(server)
+    assert not isinstance(raised.value, urllib.error.HTTPError)
+
+
+def test_a_wrong_key_and_a_temperature_for_a_reasoning_model_are_refused():
+    with SimulatorServer(Options(api_key="right")) as server:
+        assert ask(server, key="right")["object"] == "chat.completion"
+        for changes, status in (({"key": "wrong"}, 401), ({"key": "right", "model": "o3-mini", "temperature": 0}, 400)):
+            with pytest.raises(urllib.error.HTTPError) as raised:
+                ask(server, **changes)
+            assert raised.value.code == status
+
+
+def test_wrong_options_exit_with_2_and_help_explains():
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "simulator", *words]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
+
+    assert run("--rate-limit", "2").returncode == 2
+    assert "--too-few" in run("--help").stdout
