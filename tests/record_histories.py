@@ -49,7 +49,8 @@ async def record(client: Client, name: str, store: str) -> None:
                 await asyncio.sleep(1)
                 await handle.cancel()
             await handle.result()
-    (HERE / f"{name}.json").write_text((await handle.fetch_history()).to_json())
+    text = (await handle.fetch_history()).to_json().replace(f"{Path.cwd()}/", "")
+    (HERE / f"{name}.json").write_text(text)
 
 
 async def main() -> None:
