@@ -1,88 +1,85 @@
 """Bind the items of all filled slots, in slot order, and check what was bound."""
 
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Mapping
 from typing import Any
 
 import jsonschema_rs
 from temporalio import activity
 
+from activities import formats, planfile
 from activities.bound import Shelf, open_shelf
+from activities.formats import Bound
 from activities.planfile import OpenPlan, Plans
 from activities.store import Store
 from quire.contracts import Assembled, AssembleInput, Verified, VerifyInput
 from quire.progress import SHOWN_FAILURES, FailedSlot
 from recipes.spine import Item
 
-_FORMATS = {"json": "artifact.json", "jsonl": "artifact.jsonl"}
-
 
 async def assemble(given: AssembleInput, plans: Plans) -> Assembled:
-    """Write the artifact in every format asked for, streamed; nothing is written where no slot was filled."""
+    """Write the artifact in every form asked for; nothing is written where no slot was filled."""
     plan = await plans.read(given.job)
     store = Store(given.job.store, given.job.workflow_id)
     shelf = await open_shelf(store)
-    missing = [slot for slot in plan.slots if slot.number not in shelf]
     reasons = {slot.slot: f"{slot.reason}: {slot.detail}" if slot.detail else slot.reason for slot in given.failed}
-    failed = [FailedSlot(slot=slot.key, reason=reasons.get(slot.number, "not filled")) for slot in missing]
-    where: str | None = None
-    sections: dict[str, Any] = {}
-    if len(shelf):
-        brief = [item async for item in _items(plan, shelf, brief=True)]
-        sections = plan.recipe.sections(brief)
-        head = _metadata(given, plan, len(shelf))
-        for kind in plan.request.output.formats:
-            chunks = _json(plan, shelf, head, sections) if kind == "json" else _jsonl(plan, shelf)
-            await store.write(_FORMATS[kind], chunks)
-        where = store.where(_FORMATS[plan.request.output.formats[0]])
-    warnings = [*given.warnings, *plan.recipe.problems(sections)] if sections else list(given.warnings)
-    return Assembled(artifact=where, items=len(shelf), failed_slots=failed[:SHOWN_FAILURES], warnings=warnings)
-
-
-def _metadata(given: AssembleInput, plan: OpenPlan, items: int) -> dict[str, Any]:
-    return {
-        **plan.recipe.metadata(),
-        "method": "single" if given.planned_batches == 1 else "progressive",
-        "total": items,
-        "target": len(plan.slots),
+    failed = [
+        FailedSlot(slot=slot.key, reason=reasons.get(slot.number, "not filled"))
+        for slot in plan.slots
+        if slot.number not in shelf
+    ]
+    facts = {
         "verdict": given.verdict,
         "batches": given.planned_batches,
-        "model": plan.request.model.name,
-        "tokens": given.usage.model_dump(),
+        "usage": given.usage.model_dump(),
         "simulated": given.simulated,
     }
-
-
-async def _items(plan: OpenPlan, shelf: Shelf, *, brief: bool = False) -> AsyncIterator[Item]:
-    """Finished items in slot order; brief ones carry only what the sections are made of."""
-    for slot in plan.slots:
-        row = await shelf.row(slot.number)
-        if row is None:
-            continue
-        if slot.number % 200 == 0 and activity.in_activity():
-            activity.heartbeat(slot.number)
-        item = plan.recipe.finished(row["item"], slot)
-        yield plan.recipe.outline(item) if brief else {**item, "provenance": row["provenance"]}
-
-
-async def _jsonl(plan: OpenPlan, shelf: Shelf) -> AsyncIterator[bytes]:
-    async for item in _items(plan, shelf):
-        yield json.dumps(item, ensure_ascii=False).encode() + b"\n"
-
-
-async def _json(plan: OpenPlan, shelf: Shelf, head: dict[str, Any], sections: dict[str, Any]) -> AsyncIterator[bytes]:
-    yield b'{\n"metadata": ' + _dump(head) + b',\n"' + plan.recipe.noun.encode() + b'": [\n'
-    first = True
-    async for item in _items(plan, shelf):
-        yield (b"" if first else b",\n") + _dump(item)
-        first = False
-    yield (
-        b"\n]" + b"".join(b',\n"' + name.encode() + b'": ' + _dump(part) for name, part in sections.items()) + b"\n}\n"
+    where, problems = await bind(plan, shelf, store, facts)
+    return Assembled(
+        artifact=where,
+        items=len(shelf),
+        failed_slots=failed[:SHOWN_FAILURES],
+        warnings=[*given.warnings, *problems],
     )
 
 
-def _dump(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, indent=1).encode()
+async def bind(plan: OpenPlan, shelf: Shelf, store: Store, facts: Mapping[str, Any]) -> tuple[str | None, list[str]]:
+    """Write every form; the first one's address, and what the recipe's own check says.
+
+    `facts` are what only the run knows: verdict, batches, usage, simulated. The same facts give the same bytes.
+    """
+    if not len(shelf):
+        return None, []
+    outlines = await _outlines(plan, shelf)
+    metadata = _metadata(plan, facts, len(shelf))
+    bound = Bound(plan, shelf, metadata, plan.recipe.sections(outlines), _beat)
+    for kind in plan.request.output.formats:
+        await formats.write(kind, bound, store)
+    return store.where(formats.ADDRESSES[plan.request.output.formats[0]]), plan.recipe.problems(outlines)
+
+
+async def _outlines(plan: OpenPlan, shelf: Shelf) -> list[Item]:
+    bound = Bound(plan, shelf, {}, {}, _beat)
+    return [plan.recipe.outline(item) async for item in bound.items()]
+
+
+def _beat(number: int) -> None:
+    if number % 200 == 0 and activity.in_activity():
+        activity.heartbeat(number)
+
+
+def _metadata(plan: OpenPlan, facts: Mapping[str, Any], items: int) -> dict[str, Any]:
+    return {
+        **plan.recipe.metadata(),
+        "method": "single" if facts["batches"] == 1 else "progressive",
+        "total": items,
+        "target": len(plan.slots),
+        "verdict": facts["verdict"],
+        "batches": facts["batches"],
+        "model": plan.request.generator.name,
+        "tokens": facts["usage"],
+        "simulated": facts["simulated"],
+    }
 
 
 async def verify(given: VerifyInput, plans: Plans) -> Verified:
@@ -91,38 +88,44 @@ async def verify(given: VerifyInput, plans: Plans) -> Verified:
     store = Store(given.job.store, given.job.workflow_id)
     problems: list[str] = []
     if given.result.artifact is not None:
-        kind = plan.request.output.formats[0]
-        data = await store.get(_FORMATS[kind]) or b""
-        items = _read_back(kind, data, plan.recipe.noun)
-        problems = _check(items, plan, given.result.items)
-    report = given.result.model_dump(mode="json") | {"problems": problems}
+        problems = await _check(plan, store, given.result.items)
+    report = given.result.model_dump(mode="json") | {"problems": problems, "batch_states": given.batch_states}
     await store.put("report.json", json.dumps(report, ensure_ascii=False, indent=1).encode() + b"\n")
     return Verified(problems=problems)
 
 
-def _read_back(kind: str, data: bytes, noun: str) -> list[Item]:
-    if kind == "json":
-        return json.loads(data)[noun]
-    return [json.loads(row) for row in data.splitlines()]
-
-
-def _check(items: Iterable[Item], plan: OpenPlan, expected: int) -> list[str]:
-    by_key = {slot.key: slot for slot in plan.slots}
-    validator = jsonschema_rs.validator_for(plan.recipe.item_schema(plan.slots), offline=True)
+async def _check(plan: OpenPlan, store: Store, expected: int) -> list[str]:
+    known = {slot.key for slot in plan.slots}
+    validator = jsonschema_rs.validator_for(plan.recipe.finished_schema(plan.slots), offline=True)
     ids: set[str] = set()
     problems: list[str] = []
-    count = 0
-    for item in items:
-        count += 1
+    kind = plan.recipe.checked_form(plan.request.output.formats)
+    if kind is None:
+        return []
+    async for item in formats.read_back(kind, store, plan.recipe.noun):
         key = item.get("id", "")
-        slot = by_key.get(key)
-        if slot is None or key in ids:
+        _beat(len(ids))
+        if key not in known or key in ids:
             problems.append(f"id {key!r} is {'there twice' if key in ids else 'unknown'}")
-            continue
-        ids.add(key)
-        made = {"slot": slot.number, **{k: v for k, v in item.items() if k not in ("id", "provenance")}}
-        if not validator.is_valid(made):
+        elif not validator.is_valid(item):
             problems.append(f"{key} does not have the item's schema")
-    if count != expected:
-        problems.append(f"the artifact holds {count} items, {expected} were bound")
+        ids.add(key)
+    if len(ids) != expected:
+        problems.append(f"the artifact holds {len(ids)} items, {expected} were bound")
     return problems[:20]
+
+
+async def rebuild(store: Store) -> str | None:
+    """Bind an ended run's artifact again from what the store holds, byte for byte; None where there is no report."""
+    plan, report = await planfile.read(store), await store.get("report.json")
+    if plan is None or report is None:
+        return None
+    said = json.loads(report)
+    facts = {
+        "verdict": said["verdict"],
+        "batches": said["batches"]["planned"],
+        "usage": said["usage"],
+        "simulated": said["simulated"],
+    }
+    where, _ = await bind(plan, await open_shelf(store), store, facts)
+    return where

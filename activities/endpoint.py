@@ -87,18 +87,21 @@ class Endpoints:
         self._clients.clear()
 
 
-def body_of(model: ModelChoice, system: str, task: str, item_schema: dict[str, Any], count: int) -> dict[str, Any]:
-    """The request body for exactly `count` items: the stable part of the prompt first."""
+def body_of(
+    model: ModelChoice, messages: list[dict[str, str]], entry: dict[str, Any], count: int, *, strictly: bool
+) -> dict[str, Any]:
+    """The request body for exactly `count` entries of this schema."""
     schema = {
         "type": "object",
-        "properties": {"items": {"type": "array", "minItems": count, "maxItems": count, "items": item_schema}},
+        "properties": {"items": {"type": "array", "minItems": count, "maxItems": count, "items": entry}},
         "required": ["items"],
         "additionalProperties": False,
     }
+    form = {"name": "items", "strict": strictly, "schema": schema}
     body: dict[str, Any] = {
         "model": model.name,
-        "messages": [{"role": "system", "content": system}, {"role": "user", "content": task}],
-        "response_format": {"type": "json_schema", "json_schema": {"name": "items", "strict": True, "schema": schema}},
+        "messages": messages,
+        "response_format": {"type": "json_schema", "json_schema": form},
     }
     if reasons(model.name):
         body["max_completion_tokens"] = model.max_output_tokens

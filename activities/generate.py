@@ -1,114 +1,107 @@
-"""One call of the model: look for a paid answer, else call; keep what is good; say what is open."""
+"""Fill one batch: render its prompt, ask, keep what is good, say what is open. Or fill it from templates."""
 
-import asyncio
 import json
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-from openai import APIConnectionError, APIStatusError, BadRequestError
-from temporalio import activity
-from temporalio.exceptions import ApplicationError
+import jsonschema_rs
 
-from activities.endpoint import Answer, Endpoints, body_of, call
-from activities.failures import UnusableAnswer, from_status, setup_error
-from activities.judge import Judged, judge
-from activities.planfile import Plans
+from activities.ask import ask
+from activities.bound import rejections
+from activities.endpoint import Answer, Endpoints, body_of
+from activities.judge import judge
+from activities.lane import around_of, turns
+from activities.planfile import OpenPlan, Plans
 from activities.price import usage_of
-from activities.store import Store, digest
-from quire.contracts import GenerateInput
-from quire.outcome import Outcome
-from quire.request import ModelChoice
-from quire.slots import Batch
-
-BEAT = 5.0
-"""Seconds between heartbeats: a dead worker is noticed within the 15 that the workflow allows."""
+from activities.store import Store
+from quire.contracts import FallBackInput, GenerateInput
+from quire.outcome import OpenSlot, Outcome
+from quire.slots import Batch, Slot
+from recipes.spine import Around, Item, strict
 
 
 async def generate(given: GenerateInput, endpoints: Endpoints, plans: Plans) -> Outcome:
-    """Fill one batch. Raises ApplicationError, retryable or not, where no answer came."""
+    """Fill one batch with one call. Raises ApplicationError, retryable or not, where no answer came."""
     plan = await plans.read(given.job)
     store = Store(given.job.store, given.job.workflow_id)
-    batch, model = given.batch, plan.request.model
+    batch, model, recipe = given.batch, plan.request.generator, plan.recipe
     slots = [plan.slots[number - 1] for number in batch.slots]
-    task = plan.recipe.task(slots) + _advice(batch)
-    body = body_of(model, plan.recipe.system(), task, plan.recipe.item_schema(slots), len(slots))
-    answer = await _answer(store, endpoints, model, body, batch)
-    judged = judge(answer, slots, plan.recipe)
-    await store.put(f"batches/{batch.name}.jsonl", _lines(judged, answer, batch))
-    filled = sorted(judged.good)
+    around = await around_of(store, plan, slots, given.before)
+    messages = await _messages(store, plan, batch, slots, around, given.before)
+    schema = recipe.item_schema(slots)
+    body = body_of(model, messages, schema, len(slots), strictly=strict(schema))
+    answer = await ask(store, endpoints, model, body, batch.name)
+    judged = judge(answer, slots, recipe)
+    kept = {number: recipe.settled(item, plan.slots[number - 1], around) for number, item in judged.good.items()}
+    await store.put(f"batches/{batch.name}.jsonl", _lines(kept, _source(answer, batch)))
+    filled = sorted(kept)
     return Outcome(
         batch=batch.name,
         filled=filled,
         open=judged.open,
         usage=usage_of(answer.model, answer.usage, simulated=answer.simulated),
+        model=answer.model,
         tokens_per_item=answer.usage["completion_tokens"] // len(filled) if filled else None,
         simulated=answer.simulated,
     )
 
 
-def _advice(batch: Batch) -> str:
-    if not batch.hints:
-        return ""
-    return "\nAn earlier answer was rejected. Mend this:\n" + "\n".join(f"- {hint}" for hint in batch.hints)
+async def _messages(
+    store: Store, plan: OpenPlan, batch: Batch, slots: Sequence[Slot], around: Around, before: Sequence[str]
+) -> list[dict[str, str]]:
+    """What is common to all batches first; then the lane so far; then the slots; then what went wrong before."""
+    recipe = plan.recipe
+    earlier = await turns(store, plan, slots, before) if recipe.context == "conversation" else []
+    task = recipe.recall(around) + recipe.task(slots, around) + await _advice(store, plan, batch)
+    return [{"role": "system", "content": recipe.system()}, *earlier, {"role": "user", "content": task}]
 
 
-async def _answer(store: Store, endpoints: Endpoints, model: ModelChoice, body: dict[str, Any], batch: Batch) -> Answer:
-    """The stored answer of this very call, or a new one, stored before anything else happens.
-
-    The batch's name is part of the key: a batch that is sent again in the same words wants a new answer.
-    """
-    filed = json.dumps([endpoints.identity(model), batch.name, body], sort_keys=True, ensure_ascii=False)
-    key = f"responses/{digest(filed.encode())}.json"
-    if (known := await store.get(key)) is not None:
-        return Answer.load(known)
-    try:
-        async with _heartbeats(), asyncio.timeout(_limit(body, model)):
-            answer = await call(endpoints.client(model), body)
-    except APIStatusError as error:
-        if isinstance(error, BadRequestError) and error.code == "context_length_exceeded":
-            raise ApplicationError(str(error)[:300], type="ContextExceeded", non_retryable=True) from None
-        raise from_status(error, model.api_key_env) from None
-    except APIConnectionError as error:
-        raise ApplicationError(f"no answer from {endpoints.address(model)}: {error}", type="NoAnswer") from None
-    except TimeoutError:
-        raise ApplicationError("the call took longer than model.timeout_seconds allows", type="TimedOut") from None
-    except UnusableAnswer as error:
-        raise ApplicationError(str(error), type="UnusableAnswer") from None
-    try:
-        return Answer.load(await store.put_once(key, answer.dump()))
-    except OSError as error:
-        raise setup_error(f"the answer cannot be written to {store.where(key)}: {error}") from error
+async def _advice(store: Store, plan: OpenPlan, batch: Batch) -> str:
+    said = ""
+    if batch.hints:
+        said += "\nAn earlier answer was rejected. Mend this:\n" + "\n".join(f"- {hint}" for hint in batch.hints)
+    if batch.avoid:
+        found = await rejections(store, batch.avoid)
+        rows = [f"- slot {number}: {found[number]['avoid']}" for number in batch.slots if number in found]
+        said += "\nAn earlier answer was the same as what is there already. Make something else than:\n"
+        said += "\n".join(rows)
+    return said
 
 
-def _limit(body: dict[str, Any], model: ModelChoice) -> float:
-    return model.timeout_seconds * (1.5 if "max_completion_tokens" in body else 1)
+async def fall_back(given: FallBackInput, plans: Plans) -> Outcome:
+    """Fill slots from the recipe's templates, each checked like a model's item."""
+    plan = await plans.read(given.job)
+    store = Store(given.job.store, given.job.workflow_id)
+    slots = [plan.slots[number - 1] for number in given.slots]
+    around = await around_of(store, plan, slots, given.before)
+    validator = jsonschema_rs.validator_for(plan.recipe.item_schema(slots), offline=True)
+    good: dict[int, Item] = {}
+    for slot in slots:
+        item = plan.recipe.fallback(slot, around)
+        if item is not None and validator.is_valid(item) and not plan.recipe.faults(item, slot):
+            good[slot.number] = plan.recipe.settled(item, slot, around)
+    source = {"source": "fallback", "model": None, "batch": given.name, "attempt": 0, "simulated": False}
+    await store.put(f"batches/{given.name}.jsonl", _lines(good, source))
+    missing = [slot.number for slot in slots if slot.number not in good]
+    return Outcome(
+        batch=given.name,
+        filled=sorted(good),
+        open=[OpenSlot(slot=number, reason="failed", detail="no template fits") for number in missing],
+    )
 
 
-@asynccontextmanager
-async def _heartbeats() -> AsyncGenerator[None]:
-    async def beat() -> None:
-        while True:
-            activity.heartbeat()
-            await asyncio.sleep(BEAT)
-
-    task = asyncio.create_task(beat())
-    try:
-        yield
-    finally:
-        task.cancel()
-
-
-def _lines(judged: Judged, answer: Answer, batch: Batch) -> bytes:
-    source = {
+def _source(answer: Answer, batch: Batch) -> dict[str, object]:
+    return {
         "source": "model",
         "model": answer.model,
         "batch": batch.name,
         "attempt": batch.tries,
         "simulated": answer.simulated,
     }
+
+
+def _lines(items: dict[int, Item], source: Mapping[str, object]) -> bytes:
     rows = [
         json.dumps({"slot": number, "item": item, "provenance": source}, ensure_ascii=False)
-        for number, item in sorted(judged.good.items())
+        for number, item in sorted(items.items())
     ]
     return "".join(row + "\n" for row in rows).encode()

@@ -5,21 +5,32 @@ from typing import Any
 
 from temporalio import activity
 
+from activities.advise import prepare, review
 from activities.assemble import assemble, verify
+from activities.deduplicate import deduplicate
 from activities.endpoint import Endpoints
-from activities.generate import generate
+from activities.generate import fall_back, generate
 from activities.plan import plan
 from activities.planfile import Plans
 from quire.contracts import (
     ASSEMBLE,
+    DEDUPLICATE,
+    FALL_BACK,
     GENERATE,
     PLAN,
+    PREPARE,
+    REVIEW,
     VERIFY,
     Assembled,
     AssembleInput,
+    Deduplicated,
+    DeduplicateInput,
+    FallBackInput,
     GenerateInput,
     PlanInput,
     Planned,
+    PrepareInput,
+    ReviewInput,
     Verified,
     VerifyInput,
 )
@@ -35,11 +46,36 @@ class Activities:
         self.plans = Plans()
 
     def all(self) -> list[Callable[..., Any]]:
-        return [self.plan, self.generate, self.assemble, self.verify]
+        return [
+            self.plan,
+            self.prepare,
+            self.generate,
+            self.review,
+            self.fall_back,
+            self.deduplicate,
+            self.assemble,
+            self.verify,
+        ]
 
     @activity.defn(name=PLAN)
     async def plan(self, given: PlanInput) -> Planned:
         return await plan(given, self.plans, search_attributes=self.search_attributes)
+
+    @activity.defn(name=PREPARE)
+    async def prepare(self, given: PrepareInput) -> Outcome:
+        return await prepare(given, self.endpoints, self.plans)
+
+    @activity.defn(name=REVIEW)
+    async def review(self, given: ReviewInput) -> Outcome:
+        return await review(given, self.endpoints, self.plans)
+
+    @activity.defn(name=FALL_BACK)
+    async def fall_back(self, given: FallBackInput) -> Outcome:
+        return await fall_back(given, self.plans)
+
+    @activity.defn(name=DEDUPLICATE)
+    async def deduplicate(self, given: DeduplicateInput) -> Deduplicated:
+        return await deduplicate(given, self.plans)
 
     @activity.defn(name=GENERATE)
     async def generate(self, given: GenerateInput) -> Outcome:

@@ -9,18 +9,20 @@ from activities.documents import fetch
 from activities.endpoint import reasons
 from activities.failures import setup_error
 from activities.planfile import Plans
-from activities.store import Store
+from activities.store import Store, digest
 from quire.contracts import PlanInput, Planned
-from recipes.planning import inputs_of, lay_out
+from recipes.planning import Plan, inputs_of, lay_out
 from recipes.spine import InputError
 
-DERIVED = ("batches/", "artifact", "report")
+DERIVED = ("batches/", "prepared/", "duplicates/", "artifact", "dataset/", "report")
 """What an earlier run of the same id left, made from its answers; those are kept, and found again if they fit."""
 
 
 async def plan(given: PlanInput, plans: Plans, *, search_attributes: bool) -> Planned:
     """Plan a run. Bad input is an error that is not retried, in words for the person."""
     request = given.request
+    if request.seed is None:
+        request = request.model_copy(update={"seed": int(digest(given.job.workflow_id.encode())[:8], 16)})
     try:
         inputs_of(request)
         store = _store(given)
@@ -30,13 +32,26 @@ async def plan(given: PlanInput, plans: Plans, *, search_attributes: bool) -> Pl
         raise setup_error(f"{error.field}: {error}") from error
     for prefix in DERIVED:
         await store.remove(prefix)
-    await planfile.write(store, request, laid)
+    await planfile.write(store, laid)
     plans.forget(given.job)
+    return _planned(laid, search_attributes=search_attributes)
+
+
+def _planned(laid: Plan, *, search_attributes: bool) -> Planned:
+    request, recipe = laid.request, laid.recipe
     return Planned(
         sizes=laid.sizes,
-        noun=laid.recipe.noun,
+        noun=recipe.noun,
+        request=request,
+        after=laid.after,
+        reach=recipe.reach,
+        groups=laid.groups,
+        group_word=recipe.group_word,
+        preparations=list(recipe.preparations()),
+        reviewed=recipe.reviewed,
+        resize=request.batching.enabled and request.batching.size == "auto",
         tokens_per_item=request.batching.tokens_per_item,
-        reasoning=reasons(request.model.name),
+        reasoning=reasons(request.generator.name),
         warnings=laid.warnings,
         search_attributes=search_attributes,
     )

@@ -9,7 +9,7 @@ from activities.store import Store
 from quire.contracts import Job
 from quire.request import Request
 from quire.slots import Slot
-from recipes.planning import Plan, inputs_of, kind
+from recipes.planning import Plan, kind
 from recipes.spine import Recipe
 
 KEY = "plan.jsonl"
@@ -25,16 +25,28 @@ class OpenPlan:
     slots: list[Slot]
 
 
-async def write(store: Store, request: Request, plan: Plan) -> None:
+async def write(store: Store, plan: Plan) -> None:
     """Put a plan into the store, with the texts that its recipe was made from."""
     head = {
-        "request": request.model_dump(mode="json"),
+        "request": plan.request.model_dump(mode="json"),
         "texts": dict(plan.recipe.texts),
         "documents": dict(plan.recipe.documents),
         "sizes": plan.sizes,
     }
     lines = [json.dumps(head, ensure_ascii=False), *(slot.model_dump_json() for slot in plan.slots)]
     await store.put(KEY, ("\n".join(lines) + "\n").encode())
+
+
+async def read(store: Store) -> OpenPlan | None:
+    """The plan of a store, or None where there is none."""
+    data = await store.get(KEY)
+    if data is None:
+        return None
+    head, *rows = data.decode().rstrip("\n").split("\n")  # not splitlines: U+2028 is no end of a line of JSON
+    said = json.loads(head)
+    request = Request.model_validate(said["request"])
+    recipe = kind(request)(request, said["texts"], said["documents"])
+    return OpenPlan(request, recipe, [Slot.model_validate_json(row) for row in rows])
 
 
 class Plans:
@@ -52,14 +64,10 @@ class Plans:
         known = (job.store, job.workflow_id)
         if known not in self._open:
             store = Store(job.store, job.workflow_id)
-            data = await store.get(KEY)
-            if data is None:
+            found = await read(store)
+            if found is None:
                 raise setup_error(f"{store.where(KEY)} is missing: this worker does not see the run's store")
-            head, *rows = data.decode().splitlines()
-            said = json.loads(head)
-            request = Request.model_validate(said["request"])
-            recipe = kind(request)(inputs_of(request), said["texts"], said["documents"])
-            self._open[known] = OpenPlan(request, recipe, [Slot.model_validate_json(row) for row in rows])
+            self._open[known] = found
             while len(self._open) > _CACHED:
                 self._open.popitem(last=False)
         return self._open[known]

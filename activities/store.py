@@ -51,6 +51,20 @@ class Store:
             return None
         return bytes(await answer.bytes_async())
 
+    async def lines(self, key: str) -> AsyncIterator[bytes]:
+        """A file's lines, read piece by piece; none where there is no file."""
+        try:
+            answer = await obstore.get_async(self._store, key)
+        except FileNotFoundError:
+            return
+        rest = b""
+        async for piece in answer.stream():
+            *whole, rest = (rest + bytes(piece)).split(b"\n")
+            for line in whole:
+                yield line
+        if rest:
+            yield rest
+
     async def keys(self, prefix: str) -> AsyncIterator[str]:
         """Every key below a prefix, sorted."""
         found: list[str] = []

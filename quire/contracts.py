@@ -3,11 +3,12 @@
 from pydantic import BaseModel
 
 from quire.outcome import OpenSlot, Usage
-from quire.progress import BatchCounts, FailedSlot, Result, Verdict
+from quire.progress import BatchCounts, BatchState, FailedSlot, Group, Result, Verdict
 from quire.request import Request
 from quire.slots import Batch
 
-PLAN, GENERATE, ASSEMBLE, VERIFY = "plan", "generate", "assemble", "verify"
+PLAN, PREPARE, GENERATE, REVIEW, FALL_BACK = "plan", "prepare", "generate", "review", "fall_back"
+DEDUPLICATE, ASSEMBLE, VERIFY = "deduplicate", "assemble", "verify"
 WORKFLOW = "GenerateArtifact"
 
 FATAL = ("AuthenticationError", "PermissionDeniedError", "NotFoundError", "InsufficientQuota", "SetupError")
@@ -33,6 +34,20 @@ class Planned(BaseModel):
 
     sizes: list[int]
     noun: str
+    request: Request | None = None
+    """The request with the recipe's defaults laid under it: what the run goes by from here."""
+    after: list[int] = []
+    """Lanes: batch k starts when batch `after[k - 1]` is done; 0 is at once. Empty: all side by side."""
+    reach: int = 1
+    """How many earlier batches of its lane a batch reads; 0 is all."""
+    groups: list[Group] = []
+    group_word: str = ""
+    preparations: list[str] = []
+    """Calls of the planning model that go before the batches, by key."""
+    reviewed: bool = False
+    """Whether `model` judges what `worker_model` made."""
+    resize: bool = False
+    """Whether batches not yet sent shrink to what an answer turns out to have room for."""
     tokens_per_item: int
     reasoning: bool = False
     """A model that thinks first: its calls get 1.5 times the time limit."""
@@ -46,6 +61,54 @@ class GenerateInput(BaseModel):
 
     job: Job
     batch: Batch
+    before: list[str] = []
+    """Earlier batches of the lane, whose items it reads."""
+
+
+class PrepareInput(BaseModel):
+    """One call of the planning model."""
+
+    job: Job
+    key: str
+
+
+class ReviewInput(BaseModel):
+    """What a batch made, to be judged."""
+
+    job: Job
+    batch: Batch
+    filled: list[int]
+
+
+class FallBackInput(BaseModel):
+    """Slots that gave up, to be filled from the recipe's templates as batch `name`."""
+
+    job: Job
+    name: str
+    slots: list[int]
+    before: list[str] = []
+
+
+class DeduplicateInput(BaseModel):
+    """One look for twins among the items that are there; `round` counts from 1."""
+
+    job: Job
+    round: int
+    final: bool
+    """No further round: what is rejected now stays out."""
+
+
+class Twin(BaseModel):
+    """A slot whose item was rejected, and the key of the slot that has the same."""
+
+    slot: int
+    of: str
+
+
+class Deduplicated(BaseModel):
+    """The twins of one round, in slot order."""
+
+    rejected: list[Twin]
 
 
 class AssembleInput(BaseModel):
@@ -77,6 +140,7 @@ class VerifyInput(BaseModel):
 
     job: Job
     result: Result
+    batch_states: list[BatchState] = []
 
 
 class Verified(BaseModel):

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-Reason = Literal["missing", "cut off", "invalid", "refused", "too long", "failed", "stopped"]
+Reason = Literal["missing", "cut off", "invalid", "refused", "too long", "failed", "duplicate", "stopped"]
 """Why a slot is still open, or why it gave up."""
 
 
@@ -47,6 +47,8 @@ class Outcome(BaseModel):
     filled: list[int]
     open: list[OpenSlot] = []
     usage: Usage = Usage()
+    model: str = ""
+    """Who answered, as the endpoint calls itself."""
     tokens_per_item: int | None = None
     """Output tokens an item really took, reasoning included."""
     simulated: bool = False

@@ -1,5 +1,6 @@
 """How far a run is, and how it ended: the same names while it lasts and after."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import BaseModel
@@ -26,6 +27,29 @@ class FailedSlot(BaseModel):
     reason: str
 
 
+class Group(BaseModel):
+    """Consecutive slots that belong together: a category, a phase, a cycle; and how far they are."""
+
+    name: str
+    target: int
+    items: int = 0
+    failed: int = 0
+    duplicates_rejected: int = 0
+    ended_at: int | None = None
+    """Items of the whole run at the moment when the last of this group's was there."""
+
+
+BatchState = Literal["PENDING", "GENERATING", "COMPLETED", "FAILED"]
+
+
+class BatchStatus(BaseModel):
+    """Where one planned batch is."""
+
+    batch: int
+    slots: str
+    status: BatchState
+
+
 class Progress(BaseModel):
     """What the query `progress` answers."""
 
@@ -40,6 +64,14 @@ class Progress(BaseModel):
     in_flight: int = 0
     rounds: int = 0
     usage: Usage = Usage()
+    models: dict[str, Usage] = {}
+    """Usage by the name of the model that answered."""
+    percent: int = 0
+    group_word: str = ""
+    """What a group is called: Cycle, Category, Phase; empty where there are none."""
+    groups: list[Group] = []
+    duplicates_rejected: int = 0
+    fallbacks: int = 0
     simulated: bool = False
     line: str = ""
 
@@ -57,6 +89,9 @@ class Result(BaseModel):
     batches: BatchCounts
     rounds: int
     usage: Usage
+    models: dict[str, Usage] = {}
+    group_word: str = ""
+    groups: list[Group] = []
     duplicates_rejected: int = 0
     fallbacks: int = 0
     warnings: list[str] = []
@@ -74,10 +109,28 @@ def line(progress: Progress) -> str:
     if progress.stage == "assembling":
         return f"Assembling {progress.items}/{progress.target} {progress.noun}"
     state = " (paused)" if progress.stage == "paused" else ""
+    if progress.group_word == CYCLE and progress.groups:
+        return cycle_line(progress.groups, current(progress.groups), progress.items) + state
     return (
         f"Generated {progress.items}/{progress.target} {progress.noun} "
         f"(Batch {counts.completed + counts.failed}/{max(counts.planned, counts.completed + counts.failed)}){state}"
     )
+
+
+CYCLE = "Cycle"
+
+
+def current(groups: Sequence[Group]) -> int:
+    """Index of the group that the run is in: the first that is begun and not ended, else the last that has items."""
+    begun = [index for index, group in enumerate(groups) if group.items]
+    open_ = [index for index in begun if groups[index].ended_at is None]
+    return (open_ or begun[-1:] or [0])[0]
+
+
+def cycle_line(groups: Sequence[Group], index: int, total: int) -> str:
+    """`Cycle 2/3: +1875 samples (total 3750/5000)`."""
+    target = sum(group.target for group in groups)
+    return f"Cycle {index + 1}/{len(groups)}: +{groups[index].items} samples (total {total}/{target})"
 
 
 def verdict(*, target: int, filled: int, cancelled: bool) -> Verdict:

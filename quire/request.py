@@ -2,17 +2,33 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    model_serializer,
+)
 
 MAX_TARGET = 1_000_000
 
 Positive = Annotated[StrictInt, Field(ge=1)]
+Format = Literal["json", "jsonl", "hf"]
 
 
 class Part(BaseModel):
     """A part of a request. Unknown fields are errors: a misspelt setting must not be silently ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_serializer(mode="wrap")
+    def _as_said(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Only what was said travels: a recipe's own defaults are laid under the rest, wherever it is read."""
+        return {key: value for key, value in serialize(self).items() if key in self.model_fields_set}
 
 
 class ModelChoice(Part):
@@ -33,10 +49,19 @@ class ModelChoice(Part):
 class Batching(Part):
     """How slots are gathered into calls."""
 
+    enabled: StrictBool = Field(default=True, description="false: everything in one call")
     trigger: Positive = Field(default=10, description="up to this many items go into one call")
     size: Literal["auto"] | Positive = Field(default="auto", description="items a call, or auto")
     concurrency: Annotated[StrictInt, Field(ge=1, le=1000)] = Field(default=8, description="calls in flight")
+    batch_size: Positive | None = Field(
+        default=None, description="older systems' name: calls in flight for topic_dataset, items a call elsewhere"
+    )
     tokens_per_item: Positive = Field(default=500, description="output tokens of an item, until usage is seen")
+    context: Literal["none", "window", "summary", "conversation"] | None = Field(
+        default=None,
+        description="what a batch sees of those before it in its lane: nothing (all side by side), the last item's "
+        "tail, a line for each earlier item, or the earlier turns; the recipe's own where absent",
+    )
 
 
 class Retry(Part):
@@ -45,11 +70,28 @@ class Retry(Part):
     attempts: Annotated[StrictInt, Field(ge=1, le=20)] = Field(default=3, description="tries of one slot's content")
 
 
+class Duplicates(Part):
+    """How twins are found. The later one, in slot order, is rejected and its slot opens again."""
+
+    method: Literal["off", "exact", "structural"] = Field(
+        default="off", description="exact: the same content; structural: the same but for numbers, names and ids"
+    )
+    fields: tuple[StrictStr, ...] | None = Field(
+        default=None, min_length=1, description="the fields compared; the recipe's own where absent"
+    )
+    window: Literal["all"] | Positive = Field(default="all", description="how far back twins are looked for, in items")
+    rounds: Annotated[StrictInt, Field(ge=0, le=20)] = Field(
+        default=3, description="how often rejected slots go again; after that they end as duplicates"
+    )
+
+
 class Output(Part):
     """Where text lives and what the artifact is written as."""
 
     store: StrictStr = Field(default="runs", min_length=1, description="a directory, or an s3://, gs:// or az:// URL")
-    formats: tuple[Literal["json", "jsonl"], ...] = Field(default=("json", "jsonl"), min_length=1)
+    formats: tuple[Format, ...] = Field(
+        default=("json", "jsonl"), min_length=1, description="hf is a folder that datasets.load_dataset reads"
+    )
 
 
 class Request(Part):
@@ -60,13 +102,27 @@ class Request(Part):
     target: Annotated[StrictInt, Field(ge=1, le=MAX_TARGET)] | None = Field(
         default=None, description="items; where absent the recipe derives it from its inputs"
     )
+    seed: StrictInt | None = Field(
+        default=None, description="what is drawn at random is drawn from this; by the run's id where absent"
+    )
     model: ModelChoice = ModelChoice()
+    worker_model: ModelChoice | None = Field(
+        default=None, description="the model that generates, where another one (`model`) plans and judges"
+    )
     batching: Batching = Batching()
     retry: Retry = Retry()
-    on_failure: Literal["skip", "stop"] = Field(
-        default="skip", description="what happens when a slot gives up: go on without it, or stop the run"
+    on_failure: Literal["fallback", "skip", "stop"] = Field(
+        default="skip",
+        description="what happens when a slot gives up: the recipe's template in its place, go on without it, or stop "
+        "the run",
     )
+    duplicates: Duplicates = Duplicates()
     output: Output = Output()
 
+    @property
+    def generator(self) -> ModelChoice:
+        """The model that makes the items."""
+        return self.worker_model or self.model
 
-__all__ = ["MAX_TARGET", "Batching", "ModelChoice", "Output", "Part", "Request", "Retry"]
+
+__all__ = ["MAX_TARGET", "Batching", "Duplicates", "Format", "ModelChoice", "Output", "Part", "Request", "Retry"]

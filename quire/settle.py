@@ -42,5 +42,6 @@ def settle(batch: Batch, outcome: Outcome, *, attempts: int, limit: int) -> Sett
         for numbers in smaller([slot.slot for slot in slots], len(batch.slots), limit):
             serial += 1
             said = tuple(f"slot {n}: {hints[n]}" for n in numbers if n in hints)
-            result.again.append(Batch(name=f"{batch.name}.{serial}", slots=numbers, tries=tries, hints=said))
+            name = f"{batch.name}.{serial}"
+            result.again.append(Batch(name=name, slots=numbers, tries=tries, hints=said, avoid=batch.avoid))
     return result

@@ -1,6 +1,7 @@
 """The slot, one item to be made, and the batch, the slots filled by one call."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,6 +17,8 @@ class Slot(BaseModel):
     """What the prompt says of this slot."""
     covers: tuple[str, ...] = ()
     """What this slot must cover, by id: requirements, topics, positions."""
+    data: dict[str, Any] = {}
+    """What the recipe knows of this slot beside its brief: a topic's path, a week's phase."""
 
 
 class Batch(BaseModel):
@@ -29,6 +32,13 @@ class Batch(BaseModel):
     """Which try of these slots' content this is, from 1."""
     hints: tuple[str, ...] = ()
     """What was wrong the last time, for the prompt; short, one sentence each."""
+    avoid: int = 0
+    """The round of the duplicate check that opened these slots again; what it found is in the store."""
+
+    @property
+    def root(self) -> int:
+        """The planned batch that this one stems from, counting from 1."""
+        return int(self.name.partition(".")[0])
 
 
 def ranges(numbers: Sequence[int]) -> str:

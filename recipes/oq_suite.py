@@ -1,14 +1,14 @@
 """An Operational Qualification test suite from a user requirements specification (seed 000)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from pydantic import Field, StrictInt, StrictStr, field_validator
 
-from quire.request import Part
+from quire.request import Part, Request
 from quire.slots import Slot
 from recipes.requirements import Requirement, deal, find, related
-from recipes.spine import InputError, Item, Recipe
+from recipes.spine import ANSWER_FORM, SLOT, TEXT, Around, InputError, Item, Recipe, closed, listing
 
 CATEGORIES = (
     "functional",
@@ -63,16 +63,20 @@ class OqSuite(Recipe):
     """OQ tests, each bound to the requirements that it must cover."""
 
     name: ClassVar[str] = "oq_suite"
-    noun: ClassVar[str] = "tests"
-    files: ClassVar[tuple[str, ...]] = ("urs",)
+    noun = "tests"
     Inputs: ClassVar[type[Part]] = OqInputs
+    compared = ("title", "steps")
 
-    def __init__(self, inputs: Part, texts: Mapping[str, str], documents: Mapping[str, str]) -> None:
-        super().__init__(inputs, texts, documents)
-        self.category = cast(OqInputs, inputs).gamp_category
+    def __init__(self, request: Request, texts: Mapping[str, str], documents: Mapping[str, str]) -> None:
+        super().__init__(request, texts, documents)
+        self.category = cast(OqInputs, self.inputs).gamp_category
         self.requirements: list[Requirement] = related(find(texts["urs"]))
         if not self.requirements:
             raise InputError("inputs.urs", "no requirement was found: the document has no text besides headings")
+
+    @classmethod
+    def files(cls, inputs: Part) -> dict[str, str]:
+        return {"urs": cast(OqInputs, inputs).urs}
 
     def default_target(self) -> int:
         return USUAL_TOP[self.category]
@@ -118,34 +122,31 @@ class OqSuite(Recipe):
             "pass or fail without judgement. Set the risk by the effect on product quality, patient safety and data "
             "integrity.\n"
             f"Categories: {', '.join(CATEGORIES)}.\n"
-            "Answer with JSON only: an object with the one key `items`, an array with one object for each slot asked "
-            "for, in the order asked. Echo the slot's number in `slot`. List in `requirement_ids` every requirement "
-            "that the slot is to cover."
+            f"{ANSWER_FORM} List in `requirement_ids` every requirement that the slot is to cover."
         )
 
-    def task(self, slots: Sequence[Slot]) -> str:
-        rows = "\n".join(f"slot {slot.number}: {slot.brief}" for slot in slots)
-        return f"Write exactly {len(slots)} OQ test{'s' * (len(slots) != 1)}, one for each slot:\n{rows}"
+    def task(self, slots: Sequence[Slot], around: Around) -> str:
+        count = f"{len(slots)} OQ test{'s' * (len(slots) != 1)}"
+        return f"Write exactly {count}, one for each slot:\n{listing(slots)}"
 
     def item_schema(self, slots: Sequence[Slot]) -> dict[str, Any]:
         ids = list(dict.fromkeys(name for slot in slots for name in slot.covers))
-        text = {"type": "string", "minLength": 1}
         fields: dict[str, Any] = {
-            "slot": {"type": "integer", "description": "the number of the slot that this test fills"},
-            "title": text,
+            "slot": SLOT,
+            "title": TEXT,
             "category": {"type": "string", "enum": list(CATEGORIES)},
             "requirement_ids": {"type": "array", "minItems": 1, "items": {"type": "string", "enum": ids}},
-            "objective": text,
-            "preconditions": {"type": "array", "items": text},
+            "objective": TEXT,
+            "preconditions": {"type": "array", "items": TEXT},
             "steps": {
                 "type": "array",
                 "minItems": 1,
-                "items": _closed({"action": text, "expected_result": text}),
+                "items": closed({"action": TEXT, "expected_result": TEXT}),
             },
-            "acceptance_criteria": {"type": "array", "minItems": 1, "items": text},
+            "acceptance_criteria": {"type": "array", "minItems": 1, "items": TEXT},
             "risk": {"type": "string", "enum": ["high", "medium", "low"]},
         }
-        return _closed(fields)
+        return closed(fields)
 
     def faults(self, item: Item, slot: Slot) -> list[str]:
         missing = [name for name in slot.covers if name not in item["requirement_ids"]]
@@ -157,18 +158,13 @@ class OqSuite(Recipe):
     def metadata(self) -> dict[str, Any]:
         return {"document": self.documents["urs"], "gamp_category": self.category}
 
-    def sections(self, items: Iterable[Item]) -> dict[str, Any]:
+    def sections(self, outlines: Sequence[Item]) -> dict[str, Any]:
         matrix: dict[str, list[str]] = {requirement.id: [] for requirement in self.requirements}
-        for item in items:
+        for item in outlines:
             for name in dict.fromkeys(item["requirement_ids"]):
                 matrix.setdefault(name, []).append(item["id"])
         return {"traceability": matrix, "uncovered": [name for name, tests in matrix.items() if not tests]}
 
-    def problems(self, sections: Mapping[str, Any]) -> list[str]:
-        uncovered = sections["uncovered"]
+    def problems(self, outlines: Sequence[Item]) -> list[str]:
+        uncovered = self.sections(outlines)["uncovered"]
         return [f"{len(uncovered)} requirements have no test: {', '.join(uncovered[:20])}"] if uncovered else []
-
-
-def _closed(fields: dict[str, Any]) -> dict[str, Any]:
-    """An object schema as strict structured output wants it: every field required, no other allowed."""
-    return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}

@@ -1,13 +1,18 @@
-"""What every recipe has: inputs, slots, prompt, item schema, assembly, checks."""
+"""What every recipe has: inputs, slots, prompt, item schema, context, fallback, assembly, checks."""
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, cast
 
-from quire.request import Part
+from quire.progress import Group
+from quire.request import Format, Part, Request
 from quire.slots import Slot
 
 Item = dict[str, Any]
+Made = tuple[Slot, Item]
+"""A slot and the item that fills it, as the model gave it."""
 
 
 class InputError(ValueError):
@@ -18,68 +23,247 @@ class InputError(ValueError):
         self.field = field
 
 
-class Recipe(ABC):
-    """One kind of artifact, bound to one request's inputs.
+@dataclass(frozen=True)
+class Around:
+    """What a batch may look at beside its own slots."""
 
-    `texts` holds the text of every input named in `files`, by field. A recipe does no I/O and is the same for the
-    same arguments, so that any worker can build it again.
+    before: Sequence[Made] = ()
+    """Earlier items of its lane, in slot order."""
+    prepared: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Answers of the planning model, by the key of the preparation."""
+    templates: frozenset[int] = frozenset()
+    """Numbers of the earlier slots that were filled from a template."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A call of a model that makes no items: its prompt, and the JSON Schema of one entry of its answer."""
+
+    system: str
+    task: str
+    entry: dict[str, Any]
+    count: int
+
+
+class Recipe(ABC):
+    """One kind of artifact, bound to one request.
+
+    `texts` holds the text of every input file, by field. A recipe does no I/O and is the same for the same
+    arguments, so that any worker can build it again.
     """
 
     name: ClassVar[str]
-    noun: ClassVar[str] = "items"
-    files: ClassVar[tuple[str, ...]] = ()
-    """Inputs that are paths of text files; the starter reads them and puts their text into the store."""
+    noun: str = "items"
     Inputs: ClassVar[type[Part]]
+    defaults: ClassVar[dict[str, Any]] = {}
+    """A piece of a request, laid under what the person said."""
+    auto_size: int | None = None
+    """Items a call under `size: auto`; None for seed 000's table."""
+    batch_size_means: ClassVar[str] = "size"
+    """Which field of `batching` the older name `batch_size` stands for."""
+    compared: tuple[str, ...] = ()
+    """Fields by which items are twins, where the request names none."""
+    group_word: str = ""
+    """What a group is called in progress: Cycle, Category, Phase; empty where groups are not shown."""
 
-    def __init__(self, inputs: Part, texts: Mapping[str, str], documents: Mapping[str, str]) -> None:
-        self.inputs = inputs
+    def __init__(self, request: Request, texts: Mapping[str, str], documents: Mapping[str, str]) -> None:
+        self.request = request
+        self.inputs = self.Inputs.model_validate(request.inputs)
         self.texts = texts
         self.documents = documents
         """File names as the person gave them, by field."""
+
+    # The plan ------------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def files(cls, inputs: Part) -> dict[str, str]:
+        """Inputs that are paths of files or addresses of tables, by dotted field below `inputs`; the starter reads
+        them and puts their text into the store."""
+        del inputs
+        return {}
+
+    @classmethod
+    def defaults_for(cls, inputs: Part) -> dict[str, Any]:
+        """The same where they depend on the inputs."""
+        del inputs
+        return cls.defaults
 
     @abstractmethod
     def default_target(self) -> int:
         """Items to make where the request does not say."""
 
+    def groups(self, target: int) -> list[Group]:
+        """Consecutive slots that belong together, such as a category's; no batch spans two. Together `target`."""
+        return [Group(name="", target=target)]
+
     @abstractmethod
     def lay_out(self, sizes: Sequence[int]) -> tuple[list[Slot], list[str]]:
         """One slot for each item, numbered from 1, batch after batch; and warnings for the person."""
+
+    def after(self, sizes: Sequence[Sequence[int]]) -> list[int]:
+        """Which batch each batch waits for, by number from 1, 0 for none; `sizes` are the groups' batches.
+
+        As long as batches see nothing of each other they wait for none; else each group is a lane.
+        """
+        if self.context == "none":
+            return []
+        waits: list[int] = []
+        for group in sizes:
+            waits += [len(waits) + index if index else 0 for index in range(len(group))]
+        return waits
+
+    def preparations(self) -> dict[str, Question]:
+        """Calls of the planning model that go before the batches, by key."""
+        return {}
+
+    def expected(self) -> dict[str, Any]:
+        """What `check` says of the plan beyond batches and tokens."""
+        return {}
+
+    # The prompt ----------------------------------------------------------------------------------------------------
+
+    @property
+    def context(self) -> str:
+        """How much a batch sees of those before it in its lane."""
+        return self.request.batching.context or "none"
+
+    @property
+    def reach(self) -> int:
+        """How many earlier batches of its lane a batch reads; 0 is all."""
+        return 1 if self.context == "window" else 0
 
     @abstractmethod
     def system(self) -> str:
         """The part of the prompt that is the same for every batch, byte for byte: providers cache it."""
 
     @abstractmethod
-    def task(self, slots: Sequence[Slot]) -> str:
-        """What this batch is to make, slot by slot."""
+    def task(self, slots: Sequence[Slot], around: Around) -> str:
+        """What this batch is to make, slot by slot: lines `slot N: brief`."""
+
+    def tail(self, before: Sequence[Made]) -> str:
+        """What `context: window` shows of the lane: the end of the last item."""
+        slot, item = before[-1]
+        return f"{slot.key}: {json.dumps(item, ensure_ascii=False)}"
+
+    def digest(self, slot: Slot, item: Item) -> str:
+        """What `context: summary` shows of one earlier item: a line."""
+        said = next((str(item[name]) for name in ("title", "name", "question", *self.compared) if item.get(name)), "")
+        return f"{slot.key}: {said or json.dumps(item, ensure_ascii=False)}"[:160]
+
+    def recall(self, around: Around) -> str:
+        """The lane so far, as the request's `batching.context` wants it shown; empty where there is none."""
+        if not around.before or self.context in ("none", "conversation"):
+            return ""
+        if self.context == "summary":
+            lines = "\n".join(f"- {self.digest(slot, item)}" for slot, item in around.before)
+            return f"Already there, not to be repeated:\n{lines}\n\n"
+        last = around.before[-1][0]
+        made = " (from a template: no model wrote it)" if last.number in around.templates else ""
+        return f"What came just before{made}:\n{self.tail(around.before)}\nContinue from here without repeating it.\n\n"
 
     @abstractmethod
     def item_schema(self, slots: Sequence[Slot]) -> dict[str, Any]:
         """JSON Schema of one item of these slots; it has an integer `slot` that echoes the slot's number."""
+
+    # What comes back -----------------------------------------------------------------------------------------------
 
     def faults(self, item: Item, slot: Slot) -> list[str]:
         """What is wrong with a schema-valid item, in words for the model."""
         del item, slot
         return []
 
+    def settled(self, item: Item, slot: Slot, around: Around) -> Item:
+        """The item as it is kept: with what the recipe adds from its lane."""
+        del slot, around
+        return item
+
+    @property
+    def reviewed(self) -> bool:
+        """Whether any batch is judged."""
+        return False
+
+    def review(self, made: Sequence[Made], batch: int) -> Question | None:
+        """What the judging model is asked of a batch's items, one entry `{slot, acceptable, reason}` for each; None
+        where this batch is not judged."""
+        del made, batch
+        return None
+
+    def fallback(self, slot: Slot, around: Around) -> Item | None:
+        """An item from a template, in the place of one that the model could not make; None where there is none."""
+        del slot, around
+        return None
+
+    # The artifact --------------------------------------------------------------------------------------------------
+
     def finished(self, item: Item, slot: Slot) -> Item:
         """The item as the artifact has it: its id first, the slot's number left out."""
         return {"id": slot.key, **{key: value for key, value in item.items() if key != "slot"}}
 
+    def finished_schema(self, slots: Sequence[Slot]) -> dict[str, Any]:
+        """JSON Schema of a finished item; the fields that every artifact adds are let through."""
+        schema = self.item_schema(slots)
+        fields = {key: part for key, part in schema["properties"].items() if key != "slot"}
+        required = [name for name in schema.get("required", []) if name != "slot"]
+        return schema | {"properties": {"id": TEXT, "provenance": {}, **fields}, "required": ["id", *required]}
+
+    def lines(self, item: Item) -> Iterable[Item]:
+        """A finished item's lines in the JSON Lines form."""
+        return (item,)
+
+    def checked_form(self, formats: Sequence[Format]) -> Format | None:
+        """The form that is read back after it was written: one that holds an entry for each item."""
+        own_lines = type(self).lines is not Recipe.lines
+        return next((form for form in formats if form == "json" or not own_lines), None)
+
     def outline(self, item: Item) -> Item:
-        """The part of a finished item that `sections` looks at; small, since those of a whole run are held."""
+        """The part of a finished item that `sections` and `problems` look at; small: those of a run are all held."""
         return {"id": item["id"]}
 
     def metadata(self) -> dict[str, Any]:
         """What the artifact says of its inputs."""
         return {}
 
-    def sections(self, items: Iterable[Item]) -> dict[str, Any]:
+    def sections(self, outlines: Sequence[Item]) -> dict[str, Any]:
         """What is bound beside the items, such as a traceability matrix."""
-        del items
+        del outlines
         return {}
 
-    def problems(self, sections: Mapping[str, Any]) -> list[str]:
+    def problems(self, outlines: Sequence[Item]) -> list[str]:
         """What the recipe's own check says of the assembled whole."""
-        del sections
+        del outlines
         return []
+
+
+TEXT: dict[str, Any] = {"type": "string", "minLength": 1}
+SLOT: dict[str, Any] = {"type": "integer", "description": "the number of the slot that this item fills"}
+
+
+def closed(fields: dict[str, Any]) -> dict[str, Any]:
+    """An object schema as strict structured output wants it: every field required, no other allowed."""
+    return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
+
+
+def strict(schema: Any) -> bool:
+    """Whether providers take this schema in strict mode: every object closed, every field required."""
+    if isinstance(schema, list):
+        return all(strict(part) for part in cast(list[Any], schema))
+    if not isinstance(schema, dict):
+        return True
+    said = cast(dict[str, Any], schema)
+    if said.get("type") == "object" or "properties" in said:
+        fields = said.get("properties", {})
+        if said.get("additionalProperties") is not False or set(said.get("required", [])) != set(fields):
+            return False
+        return all(strict(part) for part in fields.values())
+    return all(strict(part) for part in said.values())
+
+
+def listing(slots: Sequence[Slot]) -> str:
+    """The lines by which every recipe asks for its items."""
+    return "\n".join(f"slot {slot.number}: {slot.brief}" for slot in slots)
+
+
+ANSWER_FORM = (
+    "Answer with JSON only: an object with the one key `items`, an array with one object for each slot asked for, in "
+    "the order asked. Echo the slot's number in `slot`."
+)

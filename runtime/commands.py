@@ -53,7 +53,7 @@ async def run(
             _say_where(connection, handle, json=json, started=known is None)
             return 0
         async with hosted(connection.client) as worker:
-            if worker.simulated and checked.request.model.base_url is None:
+            if worker.simulated and checked.plan.request.generator.base_url is None:
                 screen.note("no OPENAI_API_KEY or OPENAI_BASE_URL is set: the text will be simulated, not a model's")
             if known is not None:
                 screen.note(f"run {name} is there already: watching it")

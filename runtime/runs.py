@@ -18,6 +18,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.documents import addresses
 from quire.contracts import FATAL, WORKFLOW
 from quire.progress import Progress, Result
 from quire.request import Request
@@ -29,8 +30,9 @@ Handle = WorkflowHandle[Any, Result]
 
 def new_id(request: Request, path: Path) -> str:
     """A readable id, `oq-suite-chromatography-7f3a`: recipe, first input's name, four random digits."""
-    named = next((Path(str(value)).stem for value in request.inputs.values() if "." in str(value)), path.stem)
+    named = next((Path(address).stem for address in addresses(request).values()), path.stem)
     words = re.sub(r"[^a-z0-9]+", "-", f"{request.recipe} {named}".lower()).strip("-")
+    words = re.sub(r"^([a-z0-9-]+)-\1$", r"\1", words)  # roadmap-roadmap
     return f"{words[:60]}-{secrets.token_hex(2)}"
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from quire.progress import Result
+from recipes.spine import Around
 from runtime.request_file import Checked
 
 _CHARACTERS_PER_TOKEN = 4
@@ -64,12 +65,12 @@ def rows(found: list[dict[str, Any]], *, empty: str) -> None:
 
 def expectation(checked: Checked) -> dict[str, Any]:
     """What a run of this request would be: batches, slots and expected tokens, by estimate."""
-    plan, request = checked.plan, checked.request
+    plan, request = checked.plan, checked.plan.request
     batches: list[dict[str, Any]] = []
     start = 0
     for number, size in enumerate(plan.sizes, 1):
         slots = plan.slots[start : start + size]
-        prompt = len(plan.recipe.system()) + len(plan.recipe.task(slots))
+        prompt = len(plan.recipe.system()) + len(plan.recipe.task(slots, Around()))
         prompt += len(json.dumps(plan.recipe.item_schema(slots)))
         batches.append(
             {
@@ -86,7 +87,9 @@ def expectation(checked: Checked) -> dict[str, Any]:
         "recipe": request.recipe,
         "target": len(plan.slots),
         "noun": plan.recipe.noun,
-        "model": request.model.name,
+        "model": request.generator.name,
+        "groups": {group.name: group.target for group in plan.groups},
+        "expected": plan.recipe.expected(),
         "batches": batches,
         "prompt_tokens": sum(batch["prompt_tokens"] for batch in batches),
         "completion_tokens": sum(batch["completion_tokens"] for batch in batches),

@@ -1,0 +1,127 @@
+"""Which batch goes next: the plan's batches in order, those of a lane one after another. Pure."""
+
+from collections import deque
+from collections.abc import Sequence
+
+from pydantic import BaseModel
+
+from quire.batching import partition
+from quire.slots import Batch
+
+
+class Schedule(BaseModel):
+    """The batches of a run that are not done; plain data, so that it is carried when a run continues as new.
+
+    Batch k, counting from 1, fills the next `sizes[k - 1]` slots. `after[k - 1]` names the batch that must be done
+    before it starts, because it reads what that one made; 0 is none, and an empty list is none for all.
+    """
+
+    sizes: list[int] = []
+    after: list[int] = []
+    next_batch: int = 0
+    next_slot: int = 1
+    ready: deque[Batch] = deque()
+    """Sent again or released; they go before what the plan still holds, so that a run's tail is short."""
+    blocked: dict[str, list[Batch]] = {}
+    """Batches that wait, by the name of the one that they wait for."""
+    live: dict[str, int] = {}
+    """What was taken up and is not done: 1, or for a batch in parts the number of those that are open."""
+    files: dict[int, list[str]] = {}
+    """In lanes: the batches that filled slots, by planned batch."""
+
+    @property
+    def lanes(self) -> bool:
+        """Whether any batch waits for another."""
+        return bool(self.after)
+
+    def pending(self) -> bool:
+        """Whether anything is to be sent, now or later."""
+        return bool(self.ready or self.blocked) or self.next_batch < len(self.sizes)
+
+    def startable(self) -> bool:
+        """Whether something may be sent now."""
+        return bool(self.ready) or self.next_batch < len(self.sizes)
+
+    def take(self, limit: int | None = None) -> Batch:
+        """The next batch. One that is larger than `limit`, what an answer has room for by now, is cut first."""
+        batch = self.ready.popleft() if self.ready else self._planned()
+        self.live[batch.name] = 1
+        if limit is not None and len(batch.slots) > limit:
+            parts = partition(batch.slots, -(-len(batch.slots) // limit))
+            self.split(batch, [self._part(batch, index, slots) for index, slots in enumerate(parts, 1)])
+            return self.take(limit)
+        self.skip_blocked()
+        return batch
+
+    def split(self, batch: Batch, parts: Sequence[Batch]) -> None:
+        """Put a batch's parts in its place: side by side, in a lane one after another."""
+        self.live[batch.name] = len(parts)
+        for index, part in enumerate(parts):
+            self.live[part.name] = 1
+            if not self.lanes:
+                self.ready.append(part)
+            elif index:
+                self.blocked.setdefault(parts[index - 1].name, []).append(part)
+            else:
+                self.ready.appendleft(part)
+
+    def done(self, name: str) -> int | None:
+        """A batch has no open slot left. Returns the number of the planned batch that is done by this, if one is."""
+        del self.live[name]
+        self.ready.extend(self.blocked.pop(name, []))
+        self.skip_blocked()
+        parent = name.rpartition(".")[0]
+        if parent in self.live:
+            self.live[parent] -= 1
+            return None if self.live[parent] else self.done(parent)
+        return int(name) if name.isdecimal() else None
+
+    def put_back(self, batch: Batch) -> None:
+        """A batch that was sent and not answered: it is to be sent again as it is."""
+        self.ready.append(batch)
+
+    def before(self, batch: Batch, reach: int) -> list[str]:
+        """Names of the batches that filled slots earlier in this batch's lane: those of its own planned batch and of
+        the nearest `reach` before it that filled any; 0 is all."""
+        if not self.lanes:
+            return []
+        found, names, root = 0, list(self.files.get(batch.root, [])), self.after[batch.root - 1]
+        while root and (not reach or found < reach):
+            earlier = self.files.get(root, [])
+            names = [*earlier, *names]
+            found += bool(earlier)
+            root = self.after[root - 1]
+        return [name for name in names if name != batch.name]
+
+    def reopen(self, batches: Sequence[Batch]) -> None:
+        """Send slots of batches that were done once more."""
+        for batch in batches:
+            self.live[batch.name] = 1
+            self.ready.append(batch)
+
+    def untouched(self) -> list[int]:
+        """Slot numbers of batches that were never sent, or that wait to be sent again."""
+        waiting = [*self.ready, *(batch for group in self.blocked.values() for batch in group)]
+        open_slots = {number for batch in waiting for number in batch.slots}
+        return sorted(open_slots | set(range(self.next_slot, sum(self.sizes) + 1)))
+
+    def skip_blocked(self) -> None:
+        """Set aside the plan's next batches for as long as they must wait."""
+        while self.lanes and self.next_batch < len(self.sizes):
+            first = str(self.after[self.next_batch])
+            if first not in self.live:
+                return
+            batch = self._planned()
+            self.live[batch.name] = 1
+            self.blocked.setdefault(first, []).append(batch)
+
+    def _planned(self) -> Batch:
+        size = self.sizes[self.next_batch]
+        slots = tuple(range(self.next_slot, self.next_slot + size))
+        self.next_batch += 1
+        self.next_slot += size
+        return Batch(name=str(self.next_batch), slots=slots)
+
+    @staticmethod
+    def _part(batch: Batch, index: int, slots: tuple[int, ...]) -> Batch:
+        return batch.model_copy(update={"name": f"{batch.name}.{index}", "slots": slots})

@@ -1,0 +1,150 @@
+"""How the slots of a custom artifact are laid out: a count, a list, the rows of a file, or nested groups. Pure."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic import Field, StrictInt, StrictStr, model_validator
+
+from quire.request import Part
+from recipes.spine import InputError
+
+Count = Annotated[StrictInt, Field(ge=1)]
+
+
+class SlotGroup(Part):
+    """A named part of the artifact: so many items, one for each entry of a list, or further groups."""
+
+    name: StrictStr = Field(min_length=1)
+    count: Count | None = None
+    list: tuple[Any, ...] | None = Field(default=None, min_length=1)
+    groups: tuple["SlotGroup", ...] | None = Field(default=None, min_length=1)
+    data: dict[str, Any] = Field(default_factory=dict, description="what the template reads as `group.…`")
+
+    @model_validator(mode="after")
+    def _one(self) -> "SlotGroup":
+        _exactly_one(self, ("count", "list", "groups"))
+        return self
+
+
+class Slots(Part):
+    """How the slots are laid out; exactly one of count, list, rows and groups."""
+
+    count: Count | None = Field(default=None, description="so many items")
+    list: tuple[Any, ...] | None = Field(default=None, min_length=1, description="one item for each entry, `entry`")
+    rows: StrictStr | None = Field(default=None, description="one item for each row, `row`, of a .csv or .jsonl file")
+    groups: tuple[SlotGroup, ...] | None = Field(default=None, min_length=1, description="nested groups")
+    columns: tuple[StrictStr, ...] = Field(default=(), description="columns that every row must have")
+    key: StrictStr | None = Field(default=None, description="the column whose value is the item's id")
+    each: Count = Field(default=1, description="items for each entry or row")
+
+    @model_validator(mode="after")
+    def _one(self) -> "Slots":
+        _exactly_one(self, ("count", "list", "rows", "groups"))
+        return self
+
+
+def _exactly_one(part: Part, names: Sequence[str]) -> None:
+    if sum(getattr(part, name) is not None for name in names) != 1:
+        raise ValueError(f"give exactly one of {', '.join(names)}")
+
+
+@dataclass(frozen=True)
+class Place:
+    """One slot before it has a number: its id, the group it stands in, and what its templates read."""
+
+    key: str
+    group: str
+    values: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+def places(slots: Slots, rows: Sequence[dict[str, Any]]) -> Iterator[Place]:
+    """Every slot in order. `rows` are those of the file, where there is one."""
+    if slots.count is not None:
+        width = len(str(slots.count))
+        for number in range(1, slots.count + 1):
+            yield Place(f"{number:0{max(3, width)}d}", "", {"index": number, "count": slots.count})
+    elif slots.groups is not None:
+        for group in slots.groups:
+            yield from _grouped(group, (), slots.each)
+    else:
+        name = "entry" if slots.list is not None else "row"
+        yield from _each(list(slots.list if slots.list is not None else rows), name, "", slots)
+
+
+def _grouped(group: SlotGroup, above: tuple[SlotGroup, ...], each: int) -> Iterator[Place]:
+    path = (*above, group)
+    for inner in group.groups or ():
+        yield from _grouped(inner, path, each)
+    name = "/".join(one.name for one in path)
+    data: dict[str, Any] = {}
+    for one in path:
+        data |= one.data
+    known = {"group": data | {"name": group.name, "path": [one.name for one in path]}}
+    entries = list(group.list) if group.list is not None else [None] * (group.count or 0)
+    for number, entry in enumerate([entry for entry in entries for _ in range(each)], 1):
+        values = {"index": number, "count": len(entries) * each, **known}
+        yield Place(f"{name}/{number}", name, values | ({"entry": entry} if group.list is not None else {}))
+
+
+def _each(entries: Sequence[Any], name: str, group: str, slots: Slots) -> Iterator[Place]:
+    for number, entry in enumerate(entries, 1):
+        key = str(entry[slots.key]) if slots.key else _slug(entry, number) if name == "entry" else f"{number:03d}"
+        for turn in range(1, slots.each + 1):
+            values = {"index": turn, "count": slots.each, name: entry}
+            yield Place(key if slots.each == 1 else f"{key}/{turn}", group, values)
+
+
+def _slug(entry: Any, number: int) -> str:
+    words = re.sub(r"[^a-z0-9]+", "-", str(entry).lower()).strip("-")[:40] if isinstance(entry, str) else ""
+    return f"{number:03d}-{words}" if words else f"{number:03d}"
+
+
+def read_rows(text: str, document: str, slots: Slots) -> list[dict[str, Any]]:
+    """The rows of a CSV or JSON Lines file. Raises InputError that names line and column."""
+    rows = list(_json_rows(text, document) if document.endswith((".jsonl", ".ndjson")) else _csv_rows(text, document))
+    if not rows:
+        raise InputError("inputs.slots.rows", f"{document} has no rows")
+    for name in (*slots.columns, *([slots.key] if slots.key else [])):
+        for number, row in enumerate(rows, 1):
+            if name not in row:
+                raise InputError("inputs.slots.rows", missing(document, name, number, row))
+    return rows
+
+
+def missing(document: str, name: str, number: int, row: dict[str, Any]) -> str:
+    """What to say of a column that is not there."""
+    return f"{document}, row {number}, has no column '{name}'; it has: {', '.join(row)}"
+
+
+def _csv_rows(text: str, document: str) -> Iterator[dict[str, Any]]:
+    reader = csv.reader(io.StringIO(text), strict=True)
+    try:
+        head = next(reader, [])
+        if len(set(head)) < len(head):
+            raise InputError("inputs.slots.rows", f"{document}:1: a column is named twice")
+        for row in reader:
+            if row and len(row) != len(head):
+                said = f"{document}:{reader.line_num}: {len(row)} values for {len(head)} columns"
+                raise InputError("inputs.slots.rows", said)
+            if row:
+                yield dict(zip(head, row, strict=True))
+    except csv.Error as error:
+        raise InputError("inputs.slots.rows", f"{document}:{reader.line_num}: {error}") from None
+
+
+def _json_rows(text: str, document: str) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise InputError("inputs.slots.rows", f"{document}:{number}: not JSON: {error}") from None
+        if not isinstance(row, dict):
+            raise InputError("inputs.slots.rows", f"{document}:{number}: a row is an object")
+        yield row

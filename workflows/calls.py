@@ -1,0 +1,154 @@
+"""The activities as the workflow calls them: time limits, retries, and what the Web UI calls each."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from quire.contracts import (
+    ASSEMBLE,
+    DEDUPLICATE,
+    FALL_BACK,
+    GENERATE,
+    PLAN,
+    PREPARE,
+    REVIEW,
+    VERIFY,
+    Assembled,
+    AssembleInput,
+    Deduplicated,
+    DeduplicateInput,
+    FallBackInput,
+    GenerateInput,
+    PlanInput,
+    Planned,
+    PrepareInput,
+    ReviewInput,
+    Verified,
+    VerifyInput,
+)
+from quire.outcome import Outcome
+from quire.request import ModelChoice
+from quire.slots import ranges
+
+LOCAL = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
+CALLS = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    maximum_interval=timedelta(minutes=2),
+    non_retryable_error_types=["PayloadsTooLarge"],
+)
+PATIENCE = timedelta(hours=6)
+"""How long one call is tried again while the endpoint does not answer."""
+
+
+async def plan(given: PlanInput) -> Planned:
+    """Lay the request out. Raises ApplicationError in words for the person."""
+    try:
+        return await workflow.execute_activity(
+            PLAN,
+            given,
+            result_type=Planned,
+            start_to_close_timeout=timedelta(minutes=10),
+            retry_policy=LOCAL,
+            summary=f"lay out the {given.request.recipe}",
+        )
+    except ActivityError as error:
+        raise as_failure(error) from error
+
+
+async def prepare(given: PrepareInput, limit: timedelta) -> Outcome:
+    """One call of the planning model."""
+    return await _call(PREPARE, given, f"prepare-{given.key}", limit, f"plan {given.key}")
+
+
+async def generate(given: GenerateInput, limit: timedelta, noun: str, planned: int) -> Outcome:
+    """One call of the generating model."""
+    name = given.batch.name
+    title = f"batch {name}/{planned}, {noun} {ranges(given.batch.slots)}"
+    return await _call(GENERATE, given, f"batch-{name}", limit, title)
+
+
+async def review(given: ReviewInput, limit: timedelta) -> Outcome:
+    """One call of the judging model."""
+    return await _call(REVIEW, given, f"review-{given.batch.name}", limit, f"judge batch {given.batch.name}")
+
+
+async def _call(name: str, given: object, activity_id: str, limit: timedelta, title: str) -> Outcome:
+    return await workflow.execute_activity(
+        name,
+        given,
+        result_type=Outcome,
+        activity_id=activity_id,
+        start_to_close_timeout=limit,
+        schedule_to_close_timeout=PATIENCE,
+        heartbeat_timeout=timedelta(seconds=15),
+        retry_policy=CALLS,
+        summary=title[:200],
+    )
+
+
+async def fall_back(given: FallBackInput) -> Outcome:
+    """Fill slots from the recipe's templates."""
+    return await workflow.execute_activity(
+        FALL_BACK,
+        given,
+        result_type=Outcome,
+        start_to_close_timeout=timedelta(minutes=2),
+        retry_policy=LOCAL,
+        summary=f"templates for {ranges(given.slots)}"[:200],
+    )
+
+
+async def deduplicate(given: DeduplicateInput) -> Deduplicated:
+    """Look for twins."""
+    return await workflow.execute_activity(
+        DEDUPLICATE,
+        given,
+        result_type=Deduplicated,
+        start_to_close_timeout=timedelta(minutes=30),
+        heartbeat_timeout=timedelta(seconds=60),
+        retry_policy=LOCAL,
+        summary=f"look for twins, round {given.round}",
+    )
+
+
+async def assemble(given: AssembleInput, title: str) -> Assembled:
+    """Bind the artifact."""
+    return await workflow.execute_activity(
+        ASSEMBLE,
+        given,
+        result_type=Assembled,
+        start_to_close_timeout=timedelta(minutes=30),
+        heartbeat_timeout=timedelta(seconds=60),
+        retry_policy=LOCAL,
+        summary=title,
+    )
+
+
+async def verify(given: VerifyInput) -> Verified:
+    """Check it."""
+    return await workflow.execute_activity(
+        VERIFY,
+        given,
+        result_type=Verified,
+        start_to_close_timeout=timedelta(minutes=30),
+        heartbeat_timeout=timedelta(seconds=60),
+        retry_policy=LOCAL,
+        summary="check counts, schema, ids and the recipe's own rules",
+    )
+
+
+def time_limit(model: ModelChoice, *, reasoning: bool) -> timedelta:
+    """How long one call may take; the activity's own limit is 30 s shorter."""
+    return timedelta(seconds=int(model.timeout_seconds * (1.5 if reasoning else 1)) + 30)
+
+
+def as_failure(error: ActivityError) -> ApplicationError:
+    """The activity's own failure, or its time limit in words."""
+    cause = error.cause
+    while cause is not None and not isinstance(cause, ApplicationError) and cause.__cause__ is not None:
+        cause = cause.__cause__  # a time limit carries the last attempt's failure
+    if isinstance(cause, ApplicationError):
+        return ApplicationError(cause.message, type=cause.type, non_retryable=True)
+    return ApplicationError(str(cause or error), type="ActivityFailed", non_retryable=True)
