@@ -4,8 +4,12 @@ import sys
 
 from cyclopts import CycloptsError
 
-from runtime.commands import app
+from runtime import commands, mending, recipe_commands, topic_commands
+from runtime.api import GenerationFailed, generate
+from runtime.app import app
 from runtime.errors import SetupError
+
+__all__ = ["GenerationFailed", "commands", "generate", "main", "mending", "recipe_commands", "topic_commands"]
 
 
 def main() -> int:

@@ -112,7 +112,7 @@ class DrillSeries(Recipe):
         )
         return (
             "You design backgammon drills. A drill shows one position with dice to be played, asks one question, "
-            "gives three or four options of which exactly one is right, and explains the answer by a principle that "
+            "gives four options of which exactly one is right, and explains the answer by a principle that "
             "carries over to other positions. Moves are written from the side on roll, such as 13/8 6/5.\n"
             f"{ANSWER_FORM}\n{background}"
         )
@@ -128,7 +128,7 @@ class DrillSeries(Recipe):
                 "position": {"type": "string", "enum": own},
                 "title": TEXT,
                 "question": TEXT,
-                "options": {"type": "array", "minItems": 3, "maxItems": 4, "items": TEXT},
+                "options": {"type": "array", "minItems": 4, "maxItems": 4, "items": TEXT},
                 "answer": {"type": "integer", "minimum": 1, "maximum": 4, "description": "the right option, from 1"},
                 "explanation": TEXT,
                 "principle": TEXT,
@@ -140,8 +140,8 @@ class DrillSeries(Recipe):
         said: list[str] = []
         if item["position"] != slot.data["position"]:
             said.append(f"the slot's position is {slot.data['position']}")
-        if item["answer"] > len(item["options"]):
-            said.append(f"answer {item['answer']} is none of the {len(item['options'])} options")
+        if len(set(item["options"])) < len(item["options"]):
+            said.append("two options are the same")
         return said
 
     def finished(self, item: Item, slot: Slot) -> Item:

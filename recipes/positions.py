@@ -26,12 +26,15 @@ class Position(BaseModel):
     position_id: str = Field(pattern=r"^[A-Za-z0-9+/]{14}$")
     """GNU Backgammon's position id, from the side of the player on roll."""
     dice: Dice
+    best: str = ""
+    """The best move, where the library knows it."""
     description: str = ""
 
     def shown(self) -> str:
         """A line for the prompt."""
         said = f"; {self.description}" if self.description else ""
-        return f"{self.id} ({self.phase}): GNU position id {self.position_id}, dice {self.dice}{said}"
+        best = f"; best is {self.best}" if self.best else ""
+        return f"{self.id} ({self.phase}): GNU position id {self.position_id}, dice {self.dice}{said}{best}"
 
 
 def read(text: str, field: str, document: str) -> list[Position]:

@@ -55,6 +55,8 @@ class Recipe(ABC):
     name: ClassVar[str]
     noun: str = "items"
     Inputs: ClassVar[type[Part]]
+    example: ClassVar[str] = ""
+    """A request that runs as it is; ours are in `examples/` instead."""
     defaults: ClassVar[dict[str, Any]] = {}
     """A piece of a request, laid under what the person said."""
     auto_size: int | None = None

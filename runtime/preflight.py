@@ -5,11 +5,18 @@ import os
 import httpx2
 
 from activities.endpoint import OPENAI
-from quire.request import ModelChoice
+from quire.request import ModelChoice, Request
 from runtime.errors import SetupError
 
 
-async def key_is_accepted(model: ModelChoice) -> None:
+async def keys_are_accepted(request: Request) -> None:
+    """Ask the endpoint of each model that the request names, each endpoint once."""
+    models = {(model.base_url, model.api_key_env): model for model in (request.model, request.generator)}
+    for model in models.values():
+        await _key_is_accepted(model)
+
+
+async def _key_is_accepted(model: ModelChoice) -> None:
     """Raise SetupError where the endpoint refuses the key or does not answer. Endpoints without that list pass."""
     key = os.environ.get(model.api_key_env, "").strip()
     address = model.base_url or os.environ.get("OPENAI_BASE_URL")

@@ -1,8 +1,8 @@
 """A request as a person writes it: YAML or JSON, with overrides, and errors that name file, line and field."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,18 +32,36 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Checked:
     """Read, override, validate and lay out. Raises SetupError for whatever the person must mend."""
     raw = _parse(path)
     overridden = {_override(raw, setting) for setting in overrides}
+    return _checked(raw, path.parent, lambda loc: _place(path, raw, loc, overridden))
+
+
+def checked(said: Mapping[str, Any], base: Path | None = None) -> Checked:
+    """The same for a request that is no file; paths are relative to `base`, or to the current folder."""
+    return _checked(said, base or Path.cwd(), lambda _: "request")
+
+
+def with_json(laid: Checked) -> Checked:
+    """The same with the `json` form among those that are written."""
+    formats = laid.plan.request.output.formats
+    if "json" in formats:
+        return laid
+    output = laid.request.output.model_copy(update={"formats": (*formats, "json")})
+    request = laid.request.model_copy(update={"output": output})
+    return replace(laid, request=request, plan=lay_out(request, laid.texts, laid.documents))
+
+
+def _checked(raw: Mapping[str, Any], base: Path, place: Callable[[Sequence[str]], str]) -> Checked:
     try:
         request = Request.model_validate(_plain(raw))
     except ValidationError as error:
-        raise SetupError("\n".join(_told(path, raw, overridden, entry) for entry in error.errors())) from None
+        raise SetupError("\n".join(_told(entry, place) for entry in error.errors())) from None
     try:
         inputs_of(request)
-        texts, documents = read_all(request, path.parent)
-        request = _absolute_store(request, path.parent)
+        texts, documents = read_all(request, base)
+        request = _absolute_store(request, base)
         return Checked(request, texts, documents, lay_out(request, texts, documents))
     except InputError as error:
-        place = _place(path, raw, tuple(error.field.split(".")), overridden)
-        raise SetupError(f"{place}: {error.field}: {error}") from None
+        raise SetupError(f"{place(error.field.split('.'))}: {error.field}: {error}") from None
 
 
 def _absolute_store(request: Request, base: Path) -> Request:
@@ -110,7 +128,7 @@ def _plain(value: Any) -> Any:
         raise SetupError(f"the request cannot be written as JSON: {error}") from None
 
 
-def _told(path: Path, raw: dict[str, Any], overridden: set[str], entry: Any) -> str:
+def _told(entry: Any, place: Callable[[Sequence[str]], str]) -> str:
     loc = tuple(
         str(part) for part in entry["loc"] if not str(part).startswith(("constrained", "literal", "int", "float"))
     )
@@ -121,7 +139,7 @@ def _told(path: Path, raw: dict[str, Any], overridden: set[str], entry: Any) -> 
         said = "this field is needed"
     else:
         said = entry["msg"].removeprefix("Value error, ")
-    return f"{_place(path, raw, loc, overridden)}: {'.'.join(loc)}: {said}{found}"
+    return f"{place(loc)}: {'.'.join(loc)}: {said}{found}"
 
 
 def _model_at(loc: Sequence[str]) -> type[Part]:
@@ -142,8 +160,11 @@ def _place(path: Path, raw: Any, loc: Sequence[str], overridden: set[str]) -> st
     row, at = 1, raw
     for name in loc:
         try:
-            row = at.lc.key(name)[0] + 1
-            at = at[name]
-        except (AttributeError, KeyError, TypeError):
+            in_list = isinstance(at, list)
+            key: Any = int(name) if in_list else name
+            marks: Any = at.lc  # pyright: ignore[reportAttributeAccessIssue]
+            row = (marks.item(key) if in_list else marks.key(key))[0] + 1
+            at = at[key]
+        except (AttributeError, KeyError, TypeError, IndexError, ValueError):
             break
     return f"{path}:{row}"

@@ -58,7 +58,36 @@ async def attach(client: Client, name: str) -> Handle:
     return handle
 
 
-async def start(client: Client, name: str, request: Request) -> Handle:
+async def request_of(client: Client, handle: Handle) -> Request:
+    """What a run was started with."""
+    async for event in handle.fetch_history_events(page_size=1):
+        payloads = event.workflow_execution_started_event_attributes.input.payloads
+        (request,) = await client.data_converter.decode(list(payloads)[:1], [Request])
+        return request
+    raise SetupError(f"the history of run '{handle.id}' is empty")
+
+
+async def progress_soon(handle: Handle) -> Progress | None:
+    """Progress as soon as a worker that has just come up answers, or None after twenty seconds."""
+    for _ in range(10):
+        progress = await progress_of(handle)
+        if progress is not None:
+            return progress
+    return None
+
+
+async def start_again(client: Client, name: str, request: Request) -> Handle:
+    """A new run under the id of one that has ended; it finds the answers that the store holds."""
+    return await start(client, name, request, reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE)
+
+
+async def start(
+    client: Client,
+    name: str,
+    request: Request,
+    *,
+    reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+) -> Handle:
     """Start the run, or attach to one that somebody else started in this instant."""
     handle: Handle = await client.start_workflow(
         WORKFLOW,
@@ -67,7 +96,7 @@ async def start(client: Client, name: str, request: Request) -> Handle:
         task_queue=TASK_QUEUE,
         result_type=Result,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+        id_reuse_policy=reuse,
         static_summary=f"{request.recipe} with {request.model.name}",
     )
     return handle

@@ -11,6 +11,8 @@ from simulator.patterns import matching
 from simulator.words import sentence
 
 Schema = dict[str, Any]
+_JUDGEMENTS = ("acceptable",)
+"""Verdicts on what is shown: a mild judge's."""
 _SLOT = re.compile(r"^[ \t]*[-*]?[ \t]*slot (\d+):[ \t]*(.+)$", re.IGNORECASE | re.MULTILINE)
 
 
@@ -38,7 +40,7 @@ class Weaver:
             "string": lambda: self._string(schema, name),
             "integer": lambda: self._integer(schema, name),
             "number": lambda: round(self.random.uniform(schema.get("minimum", 0), schema.get("maximum", 100)), 2),
-            "boolean": lambda: self.random.random() < 0.5,
+            "boolean": lambda: name in _JUDGEMENTS or self.random.random() < 0.5,
             "null": lambda: None,
         }
         return makers.get(str(kind), makers["string"])()
@@ -106,6 +108,8 @@ class Weaver:
     def _integer(self, schema: Schema, name: str) -> int:
         if name == "slot" and self.slot is not None:
             return self.slot
+        if (said := re.search(rf"\b{re.escape(name)} (\d+)\b", self.brief)) is not None:
+            return int(said[1])  # the brief asks for it, as "difficulty 4"
         least = schema.get("minimum", schema.get("exclusiveMinimum", 0) if "exclusiveMinimum" in schema else 0)
         return self.random.randint(least, schema.get("maximum", least + 100))
 

@@ -101,6 +101,8 @@ class State(BaseModel):
     def reject(self, twins: list[Twin], *, reopen: bool) -> None:
         """These items are twins: their slots are open again, or given up."""
         self.checks += 1
+        if not twins:
+            return
         self.duplicates_rejected += len(twins)
         self.items -= len(twins)
         for group in self._groups_of([twin.slot for twin in twins]):

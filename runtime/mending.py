@@ -1,0 +1,90 @@
+"""Commands that take up a run again: go on from where it stopped, bind it anew."""
+
+import hashlib
+from typing import Annotated
+
+from cyclopts import Parameter
+from temporalio.client import WorkflowExecutionStatus
+
+from activities import formats, planfile
+from activities.assemble import rebuild as rebound
+from activities.bound import open_shelf
+from activities.store import Store
+from quire.progress import Progress
+from runtime import logs, screen
+from runtime.app import Id, Json, app
+from runtime.connect import Connection, connected
+from runtime.errors import SetupError
+from runtime.runs import Handle, attach, outcome_of, progress_soon, request_of, start_again
+from runtime.seeing import see_through, tell
+from runtime.worker import hosted
+
+
+@app.command
+async def resume(id: Id, /, *, json: Json = False) -> int:
+    """Go on with a run that was paused, interrupted, cancelled or ended partial; nothing is paid for twice."""
+    logs.configure()
+    async with connected(start_embedded=True) as connection:
+        handle = await attach(connection.client, id)
+        if (await handle.describe()).status != WorkflowExecutionStatus.RUNNING:
+            result, _ = await outcome_of(handle)
+            if result is not None and result.verdict == "complete":
+                screen.note(f"run {id} is complete already")
+                return (await tell(connection, handle, json=json))[0]
+            return await _anew(connection, handle, json=json)
+        async with hosted(connection.client):
+            progress = await progress_soon(handle)
+            if progress is not None:
+                _say(id, progress)
+                if progress.stage == "paused":
+                    await handle.signal("resume")
+            return (await see_through(connection, handle, json=json))[0]
+
+
+def _say(id: str, progress: Progress) -> None:
+    if progress.target:
+        screen.note(f"going on with {id} from {progress.items}/{progress.target}")
+    else:
+        screen.note(f"going on with {id} from the plan")
+
+
+async def _anew(connection: Connection, handle: Handle, *, json: bool) -> int:
+    request = await request_of(connection.client, handle)
+    store = Store(request.output.store, handle.id)
+    plan = await planfile.read(store)
+    there = len(await open_shelf(store))
+    again = await start_again(connection.client, handle.id, request)
+    total = len(plan.slots) if plan else "?"
+    screen.note(f"going on with {handle.id} from {there}/{total}; answers in the store are used")
+    async with hosted(connection.client):
+        return (await see_through(connection, again, json=json))[0]
+
+
+@app.command
+async def rebuild(
+    id: Id, /, *, store: Annotated[str | None, Parameter(help="the store, where no server knows the run")] = None
+) -> int:
+    """Bind an ended run's artifact again from what the store holds, byte for byte. No model is called."""
+    logs.configure()
+    if store is None:
+        async with connected(start_embedded=True) as connection:
+            handle = await attach(connection.client, id)
+            store = (await request_of(connection.client, handle)).output.store
+    files = Store(store, id)
+    plan = await planfile.read(files)
+    if plan is None:
+        raise SetupError(f"{files.where(planfile.KEY)} is missing: the store does not hold this run")
+    addresses = [formats.ADDRESSES[kind] for kind in plan.request.output.formats if kind != "hf"]
+    before = {key: _digest(await files.get(key)) for key in addresses}
+    where = await rebound(files)
+    if where is None:
+        raise SetupError(f"run {id} has not ended: there is no report to rebuild from")
+    for key in addresses:
+        was, now = before[key], _digest(await files.get(key))
+        said = "written" if was is None else "the same bytes as before" if was == now else "CHANGED"
+        print(f"{files.where(key)}: {said}")
+    return 0
+
+
+def _digest(data: bytes | None) -> str | None:
+    return hashlib.sha256(data).hexdigest() if data is not None else None

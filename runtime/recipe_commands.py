@@ -1,0 +1,115 @@
+"""`recipes`: which there are, what each takes, and a starting file of one's own."""
+
+import json
+import re
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from recipes.registry import recipes as known_recipes
+from recipes.spine import InputError, Recipe
+from runtime import screen
+from runtime.app import app
+from runtime.errors import SetupError
+from runtime.request_file import Checked, load
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "examples"
+STARTING = Path(__file__).with_name("new_recipe.yaml")
+
+recipes = App(name="recipes", help="The recipes there are, what they take, and a starting file of one's own.")
+app.command(recipes)
+
+
+@recipes.default
+async def list_(*, json: Annotated[bool, Parameter(name="--json", negative=())] = False) -> int:
+    """List all recipes."""
+    rows = [{"recipe": name, "makes": kind.noun, "what": _summary(kind)} for name, kind in _known().items()]
+    if json:
+        screen.print_json(rows)
+    else:
+        screen.rows(rows, empty="")
+        print("parameters, item schema and a ready request:  uv run starter.py recipes show NAME")
+    return 0
+
+
+@recipes.command
+async def show(name: str, /) -> int:
+    """Print a recipe's parameters, its item schema and a ready request."""
+    kind = _known().get(name)
+    if kind is None:
+        raise SetupError(f"unknown recipe '{name}'; there are: {', '.join(_known())}")
+    print(f"{name}: {_summary(kind)}\n\ninputs:")
+    for field, part in kind.Inputs.model_fields.items():
+        needed = "needed" if part.is_required() else f"default {part.get_default(call_default_factory=True)!r}"
+        said = f"; {part.description}" if part.description else ""
+        print(f"  {field}: {_kind(part.annotation)}; {needed}{said}")
+    text = example_of(kind)
+    if text:
+        print("\nitem schema (of the ready request):")
+        print(json.dumps(_item_schema(kind, text), ensure_ascii=False, indent=2))
+        print(f"\na ready request:\n\n{text}")
+    return 0
+
+
+@recipes.command
+async def new(name: str, /) -> int:
+    """Write NAME.yaml, a commented recipe of one's own that runs as it is."""
+    if not re.fullmatch(r"[A-Za-z][\w-]*", name.removesuffix(".yaml")):
+        raise SetupError(f"'{name}': a name is letters, digits, - and _")
+    file = Path(f"{name.removesuffix('.yaml')}.yaml")
+    try:
+        with file.open("x", encoding="utf-8") as opened:
+            opened.write(STARTING.read_text("utf-8").replace("NAME", file.stem))
+    except FileExistsError:
+        raise SetupError(f"{file} is there already; choose another name or remove it") from None
+    except OSError as error:
+        raise SetupError(f"{file} cannot be written: {error.strerror}") from None
+    print(
+        f"{file}: change it, look at its plan, run it\n  uv run starter.py check {file}\n  uv run starter.py run {file}"
+    )
+    return 0
+
+
+def _known() -> dict[str, type[Recipe]]:
+    try:
+        return known_recipes()
+    except InputError as error:
+        raise SetupError(str(error)) from None
+
+
+def _summary(kind: type[Recipe]) -> str:
+    module = __import__(kind.__module__, fromlist=["__doc__"]).__doc__
+    return (module or kind.__doc__ or "").strip().split("\n", 1)[0]
+
+
+def _kind(annotation: Any) -> str:
+    said = getattr(annotation, "__name__", None) if isinstance(annotation, type) else str(annotation)
+    return re.sub(r"(typing|quire|recipes|types)\.[\w.]*?(?=\w+\b(?!\.))|NoneType", "", str(said)).replace("~", "")
+
+
+def example_of(kind: type[Recipe]) -> str:
+    """A request that runs as it is: the recipe's own, else the file of its name among the examples."""
+    if kind.example:
+        return kind.example
+    for file in (EXAMPLES / f"{kind.name}.yaml", STARTING if kind.name == "custom" else EXAMPLES / "none"):
+        if file.exists():
+            return file.read_text("utf-8")
+    return ""
+
+
+def _item_schema(kind: type[Recipe], text: str) -> dict[str, Any]:
+    checked = _loaded(kind, text)
+    return checked.plan.recipe.finished_schema(checked.plan.slots)
+
+
+def _loaded(kind: type[Recipe], text: str) -> Checked:
+    file = EXAMPLES / f"{kind.name}.yaml"
+    if file.exists() and not kind.example:
+        return load(file)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "request.yaml"
+        path.write_text(text, "utf-8")
+        return load(path)

@@ -1,0 +1,90 @@
+"""What `status` says: progress or result, each planned batch, and what two models saved against one."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from temporalio.service import RPCError
+
+from activities.price import list_price
+from activities.store import Store
+from quire.outcome import Usage
+from quire.progress import BatchStatus
+from quire.request import Request
+from quire.slots import ranges
+from runtime.runs import Handle, state_of
+
+_PAGE = 1000
+
+
+async def summary_of(handle: Handle, request: Request) -> dict[str, Any]:
+    """A run's state as JSON has it."""
+    shown = await state_of(handle)
+    if "items" not in shown:
+        return shown
+    shown["percent"] = 100 * shown["items"] // shown["target"] if shown["target"] else 0
+    shown["batch_states"] = await _batches(handle, request)
+    saved = savings(request, {name: Usage.model_validate(used) for name, used in shown.get("models", {}).items()})
+    return shown | ({"saved": saved} if saved else {})
+
+
+async def _batches(handle: Handle, request: Request) -> list[dict[str, Any]]:
+    """Where each planned batch is: from the run, or from the report of one that has ended."""
+    store = Store(request.output.store, handle.id)
+    if (report := await store.get("report.json")) is not None:
+        said = json.loads(report)
+        return [{"batch": number, "status": state} for number, state in enumerate(said.get("batch_states", []), 1)]
+    try:
+        page = await handle.query(
+            "batches", args=[1, _PAGE], result_type=list[BatchStatus], rpc_timeout=timedelta(seconds=2)
+        )
+    except (RPCError, TimeoutError):
+        return []
+    return [batch.model_dump() for batch in page]
+
+
+def savings(request: Request, models: dict[str, Usage]) -> dict[str, Any] | None:
+    """What the calls cost at list prices, and what they would have if `model` had made all of them; None where one
+    model does everything or a price is unknown."""
+    if request.worker_model is None or not models:
+        return None
+    costs = [list_price(name, used) for name, used in models.items()]
+    alone = [list_price(request.model.name, used) for used in models.values()]
+    if None in costs or None in alone:
+        return None
+    paid, single = sum(filter(None, costs)), sum(filter(None, alone))
+    return {
+        "usd": round(single - paid, 6),
+        "percent": round(100 * (1 - paid / single)) if single else 0,
+        "against": request.model.name,
+    }
+
+
+def lines(shown: dict[str, Any]) -> list[str]:
+    """The same for a person."""
+    said = [f"{shown['workflow_id']}: {shown.get('verdict') or shown.get('stage') or shown['status']}"]
+    if "items" not in shown:
+        return [*said, str(shown.get("line") or shown.get("error") or "")]
+    usage = shown["usage"]
+    said.append(f"  {shown['items']}/{shown['target']} {shown['noun']} ({shown['percent']} %)")
+    states = [batch["status"] for batch in shown["batch_states"]]
+    counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+    said.append(f"  batches     {counts or shown['batches']}")
+    failed = [batch["batch"] for batch in shown["batch_states"] if batch["status"] == "FAILED"]
+    if failed:
+        said.append(f"  failed      batch {ranges(failed)}")
+    for group in shown["groups"]:
+        twins = f", {group['duplicates_rejected']} duplicates rejected" if group["duplicates_rejected"] else ""
+        said.append(f"  {shown['group_word']} {group['name']}: {group['items']}/{group['target']}{twins}")
+    said.append(f"  duplicates  {shown['duplicates_rejected']} rejected")
+    for name, used in shown["models"].items():
+        cost = "price unknown" if used["cost_usd"] is None else f"${used['cost_usd']:.4f}"
+        said.append(f"  {name}: {used['prompt_tokens']} tokens in, {used['completion_tokens']} out, {cost}")
+    cost = "unknown" if usage["cost_usd"] is None else f"${usage['cost_usd']:.4f}"
+    said.append(f"  cost        {cost}" + (" (simulated)" if shown["simulated"] else ""))
+    if shown.get("saved"):
+        saved = shown["saved"]
+        said.append(
+            f"  two models saved {saved['percent']} % (${saved['usd']}) against {saved['against']} alone, at list prices"
+        )
+    return said

@@ -1,0 +1,77 @@
+"""`topics`: give a tree's lines their UUIDs, or grow a tree with the model."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from activities.documents import read_text
+from activities.store import Store
+from recipes.spine import InputError
+from recipes.topics import stamped
+from runtime import screen
+from runtime.app import Json, app
+from runtime.errors import SetupError
+from runtime.request_file import checked
+from runtime.seeing import run_checked
+
+topics = App(name="topics", help="Topic trees: stamp one with UUIDs, or grow one with the model.")
+app.command(topics)
+
+
+@topics.command
+async def stamp(file: Path, /) -> int:
+    """Give every line of a topic tree that has no `leaf_uuid` a new one; the others stay."""
+    try:
+        text, count = stamped(read_text(file, "topics"), str(file))
+    except InputError as error:
+        raise SetupError(str(error)) from None
+    if count:
+        _replace(file, text)
+    print(f"{file}: {count} lines stamped")
+    return 0
+
+
+def _replace(file: Path, text: str) -> None:
+    """Whole or not at all: the UUIDs in the file are what earlier datasets are keyed by."""
+    try:
+        with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as new:
+            new.write(text)
+        shutil.copymode(file, new.name)
+        os.replace(new.name, file)
+    except OSError as error:
+        raise SetupError(f"{file} cannot be written: {error.strerror}") from None
+
+
+@topics.command
+async def build(
+    *,
+    topic: Annotated[str, Parameter(help="what stands at the root")],
+    depth: Annotated[int, Parameter(help="levels below the root")] = 3,
+    degree: Annotated[int, Parameter(help="subtopics of each topic")] = 4,
+    output: Annotated[Path, Parameter(help="where the tree is written")] = Path("topics.jsonl"),
+    model: Annotated[str | None, Parameter(help="the model's name")] = None,
+    instructions: Annotated[str, Parameter(help="what the tree is for")] = "",
+    store: Annotated[str, Parameter(help="the store")] = "runs",
+    id: Annotated[str | None, Parameter(help="the run's id; the same id again goes on with that run")] = None,
+    json: Json = False,
+) -> int:
+    """Grow a topic tree with the model, as a run like any other, and write its leaves with their UUIDs."""
+    if output.exists():
+        raise SetupError(f"{output} is there already, and its UUIDs stay; choose another --output or remove it")
+    said: dict[str, Any] = {
+        "recipe": "topic_tree",
+        "inputs": {"topic": topic, "depth": depth, "degree": degree, "instructions": instructions},
+        "output": {"store": str(Path(store).absolute()) if "://" not in store else store},
+        **({"model": {"name": model}} if model else {}),
+    }
+    laid = checked(said)
+    code, result = await run_checked(laid, Path(f"{topic}.yaml"), id=id, json=json)
+    if result is not None and result.verdict == "complete":
+        tree = await Store(laid.request.output.store, result.workflow_id).get("artifact.jsonl")
+        output.write_bytes(tree or b"")
+        screen.note(f"tree      {output}")
+    return code
