@@ -32,8 +32,10 @@ class Topics:
 def read(text: str, field: str, document: str) -> Topics:
     """The topics of a tree or a graph. Raises InputError that names the line or the node."""
     topics = list(_graph(text, field, document) if _is_graph(text) else _tree(text, field, document))
-    unique = list({topic.uuid: topic for topic in reversed(topics)}.values())[::-1]
-    return Topics(unique, len(topics))
+    unique: dict[str, Topic] = {}
+    for topic in topics:
+        unique.setdefault(topic.uuid, topic)
+    return Topics(list(unique.values()), len(topics))
 
 
 def stamped(text: str, document: str) -> tuple[str, int]:

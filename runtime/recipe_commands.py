@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from recipes.registry import recipes as known_recipes
 from recipes.spine import InputError, Recipe
-from runtime import screen
+from runtime import parameters, screen
 from runtime.app import app
 from runtime.errors import SetupError
 from runtime.request_file import Checked, load
@@ -42,10 +42,7 @@ async def show(name: str, /) -> int:
     if kind is None:
         raise SetupError(f"unknown recipe '{name}'; there are: {', '.join(_known())}")
     print(f"{name}: {_summary(kind)}\n\ninputs:")
-    for field, part in kind.Inputs.model_fields.items():
-        needed = "needed" if part.is_required() else f"default {part.get_default(call_default_factory=True)!r}"
-        said = f"; {part.description}" if part.description else ""
-        print(f"  {field}: {_kind(part.annotation)}; {needed}{said}")
+    print("\n".join(parameters.lines(kind.Inputs)))
     text = example_of(kind)
     if text:
         print("\nitem schema (of the ready request):")
@@ -83,11 +80,6 @@ def _known() -> dict[str, type[Recipe]]:
 def _summary(kind: type[Recipe]) -> str:
     module = __import__(kind.__module__, fromlist=["__doc__"]).__doc__
     return (module or kind.__doc__ or "").strip().split("\n", 1)[0]
-
-
-def _kind(annotation: Any) -> str:
-    said = getattr(annotation, "__name__", None) if isinstance(annotation, type) else str(annotation)
-    return re.sub(r"(typing|quire|recipes|types)\.[\w.]*?(?=\w+\b(?!\.))|NoneType", "", str(said)).replace("~", "")
 
 
 def example_of(kind: type[Recipe]) -> str:

@@ -12,6 +12,7 @@ from recipes.spine import Around
 from runtime.request_file import Checked
 
 _CHARACTERS_PER_TOKEN = 4
+SHOWN_BATCHES = 20
 
 
 def note(text: str) -> None:
@@ -32,6 +33,13 @@ def table(result: Result, url: str | None) -> None:
     shown.add_column(overflow="fold")
     shown.add_row(result.noun, f"{result.items} of {result.target}")
     shown.add_row("batches", f"{result.batches.completed} of {result.batches.planned}, {result.rounds} round(s)")
+    for group in result.groups:
+        twins = f", {group.duplicates_rejected} duplicates rejected" if group.duplicates_rejected else ""
+        shown.add_row(f"{result.group_word} {group.name}", f"{group.items} of {group.target}{twins}")
+    if result.duplicates_rejected:
+        shown.add_row("duplicates", f"{result.duplicates_rejected} rejected")
+    if result.fallbacks:
+        shown.add_row("templates", f"{result.fallbacks} {result.noun} not made by the model")
     shown.add_row("calls", str(usage.calls))
     tokens = f"{usage.prompt_tokens} in ({usage.cached_tokens} cached), {usage.completion_tokens} out"
     shown.add_row("tokens", tokens)
@@ -75,7 +83,7 @@ def expectation(checked: Checked) -> dict[str, Any]:
         batches.append(
             {
                 "batch": number,
-                "slots": f"{slots[0].key} to {slots[-1].key}",
+                "slots": slots[0].key if size == 1 else f"{slots[0].key} to {slots[-1].key}",
                 "size": size,
                 "covers": list(dict.fromkeys(name for slot in slots for name in slot.covers)),
                 "prompt_tokens": prompt // _CHARACTERS_PER_TOKEN,
@@ -88,6 +96,7 @@ def expectation(checked: Checked) -> dict[str, Any]:
         "target": len(plan.slots),
         "noun": plan.recipe.noun,
         "model": request.generator.name,
+        "group_word": plan.recipe.group_word,
         "groups": {group.name: group.target for group in plan.groups},
         "expected": plan.recipe.expected(),
         "batches": batches,
@@ -103,22 +112,26 @@ def plan(expected: dict[str, Any]) -> None:
     title = (
         f"{expected['recipe']}: {expected['target']} {expected['noun']} in {count} batch(es) with {expected['model']}"
     )
-    shown = Table("batch", "slots", "size", "covers", "tokens in", "tokens out", title=title, title_justify="left")
-    for batch in expected["batches"][:50]:
-        covers = ", ".join(batch["covers"])
-        values = (
-            batch["batch"],
-            batch["slots"],
-            batch["size"],
-            covers,
-            batch["prompt_tokens"],
-            batch["completion_tokens"],
-        )
-        shown.add_row(*map(str, values))
-    if count > 50:
-        shown.add_row("…", f"{count - 50} more batches")
+    covering = any(batch["covers"] for batch in expected["batches"])
+    columns = ["batch", "slots", "size", *(["covers"] if covering else []), "tokens_in", "tokens_out"]
+    shown = Table(*(name.replace("_", " ") for name in columns), title=title, title_justify="left")
+    for batch in expected["batches"][:SHOWN_BATCHES]:
+        row = batch | {
+            "covers": ", ".join(batch["covers"]),
+            "tokens_in": batch["prompt_tokens"],
+            "tokens_out": batch["completion_tokens"],
+        }
+        shown.add_row(*(str(row[name]) for name in columns))
+    if count > SHOWN_BATCHES:
+        shown.add_row("…", f"{count - SHOWN_BATCHES} more batches")
     console = Console(highlight=False)
     console.print(shown)
+    for name, value in expected["expected"].items():
+        console.print(f"{name}: {value}", markup=False)
+    if expected["groups"]:
+        console.print(
+            f"{expected['group_word'].lower()}: " + ", ".join(f"{n} {t}" for n, t in expected["groups"].items())
+        )
     console.print(
         f"expected tokens: about {expected['prompt_tokens']} in, {expected['completion_tokens']} out (estimated)"
     )

@@ -84,7 +84,6 @@ def lines(shown: dict[str, Any]) -> list[str]:
     said.append(f"  cost        {cost}" + (" (simulated)" if shown["simulated"] else ""))
     if shown.get("saved"):
         saved = shown["saved"]
-        said.append(
-            f"  two models saved {saved['percent']} % (${saved['usd']}) against {saved['against']} alone, at list prices"
-        )
+        share = f"{saved['percent']} % (${saved['usd']})"
+        said.append(f"  two models saved {share} against {saved['against']} alone, at list prices")
     return said

@@ -8,7 +8,7 @@ from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from temporalio.service import RPCError
 
-from quire.progress import Progress
+from quire.progress import CYCLE, Progress, cycle_line
 from runtime.runs import Handle, outcome_of, progress_of
 
 _PAUSE = 0.4
@@ -29,10 +29,10 @@ async def follow(handle: Handle, stop: asyncio.Event, *, live: bool) -> bool:
     try:
         with bars:
             bar = bars.add_task("Planning", total=1)
-            said = ""
+            said: list[str] = []
             while not ended.done() and not stopping.done():
                 shown = await progress_of(handle)
-                said = _show(bars, bar, shown, said, live=live)
+                _show(bars, bar, shown, said, live=live)
                 await asyncio.wait({ended, stopping}, timeout=_PAUSE, return_when=asyncio.FIRST_COMPLETED)
             if ended.done():
                 with suppress(RPCError):
@@ -46,12 +46,26 @@ async def follow(handle: Handle, stop: asyncio.Event, *, live: bool) -> bool:
     return ended.done() and not ended.cancelled()
 
 
-def _show(bars: Bars, bar: TaskID, progress: Progress | None, said: str, *, live: bool) -> str:
+def _show(bars: Bars, bar: TaskID, progress: Progress | None, said: list[str], *, live: bool) -> None:
     line = progress.line if progress else "waiting for a worker"
     if progress and progress.target:
         bars.update(bar, description=line, completed=progress.items, total=progress.target)
     else:
         bars.update(bar, description=line)
-    if not live and line != said:
-        Console(stderr=True, highlight=False).print(line, soft_wrap=True)
-    return line
+    if not live:
+        ended = _ended_cycles(progress) if progress else []
+        for row in [*ended, line]:
+            if row not in said:
+                Console(stderr=True, highlight=False).print(row, soft_wrap=True)
+                said.append(row)
+
+
+def _ended_cycles(progress: Progress) -> list[str]:
+    """A line for each cycle that is complete, with the total as it was then: a poll may come too late to see it."""
+    if progress.group_word != CYCLE:
+        return []
+    return [
+        cycle_line(progress.groups, index, group.ended_at)
+        for index, group in enumerate(progress.groups)
+        if group.ended_at is not None
+    ]

@@ -42,6 +42,9 @@ def main() -> None:
     parser.add_argument("--latency", type=_seconds, default=0.0, help="seconds that each call takes (%(default)s)")
     parser.add_argument("--tokens-per-second", type=_seconds, default=0.0, help="pace of an answer; 0 is at once")
     parser.add_argument("--retry-after", type=_seconds, default=1.0, help="seconds that a 429 asks for (%(default)s)")
+    parser.add_argument("--duplicates", type=_share, default=0.0, help="share of items that repeat others")
+    parser.add_argument("--strictness", type=_share, default=0.0, help="share of items that a judge refuses")
+    parser.add_argument("--poison", metavar="REGEX", help="calls whose prompt has this get broken JSON, always")
     parser.add_argument("--api-key", help="answer 401 to any other key")
     parser.add_argument("--parent", type=int, help="end when this process is gone")
     for name in FAULTS:

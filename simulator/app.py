@@ -28,6 +28,7 @@ class Simulator:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.tally = Tally()
+        self.bodies: list[dict[str, Any]] = []
         self._chance = random.Random(options.seed)
 
     def app(self) -> Starlette:
@@ -68,6 +69,8 @@ class Simulator:
                 assert isinstance(body["messages"], list) and isinstance(body["model"], str)
             except (ValueError, KeyError, TypeError, AssertionError):
                 return _error(400, "the body must be JSON with `model` and `messages`", "invalid_request_error")
+            if self.options.record:
+                self.bodies.append(body)
             reply = _unsupported(body) or self._answer(body, self._fault())
             if self.options.tokens_per_second:
                 pace = self.options.tokens_per_second * random.Random(bytes(reply.body)).uniform(0.4, 1.2)
@@ -102,8 +105,10 @@ class Simulator:
         canonical = json.dumps(body, sort_keys=True)
         seed = hashlib.sha256(f"{self.options.seed}/{canonical}".encode()).hexdigest()
         prompt = "\n".join(str(message.get("content") or "") for message in body["messages"])
-        text = _text(body, prompt, seed, short=1 if fault == "too_few" else 0)
-        if fault == "bad_json":
+        asked = str(body["messages"][-1].get("content") or "")
+        poisoned = self.options.poison is not None and re.search(self.options.poison, asked) is not None
+        text = _text(body, asked, seed, self.options, short=1 if fault == "too_few" else 0)
+        if fault == "bad_json" or poisoned:
             text = text[: len(text) // 2] + '"}, {[ oops'
         limit = body.get("max_completion_tokens") or body.get("max_tokens")
         reasoning = REASONING_TOKENS if _REASONING.match(body["model"]) else 0
@@ -157,10 +162,10 @@ class Dropped(Response):
         raise ConnectionAbortedError("dropped, as asked")
 
 
-def _text(body: dict[str, Any], prompt: str, seed: str, *, short: int) -> str:
+def _text(body: dict[str, Any], asked: str, seed: str, options: Options, *, short: int) -> str:
     wanted = body.get("response_format") or {}
     if wanted.get("type") == "json_schema":
-        return json.dumps(weave(wanted["json_schema"]["schema"], prompt, seed, short=short), ensure_ascii=False)
+        return json.dumps(weave(wanted["json_schema"]["schema"], asked, seed, options, short=short), ensure_ascii=False)
     if wanted.get("type") == "json_object":
         return json.dumps({"answer": f"simulated {seed[:8]}"})
     return f"Simulated answer {seed[:8]}."

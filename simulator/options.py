@@ -18,6 +18,14 @@ class Options:
     bad_json: float = 0.0
     too_few: float = 0.0
     refusal: float = 0.0
+    duplicates: float = 0.0
+    """Share of items, not of calls, that are one of a few the same everywhere."""
+    strictness: float = 0.0
+    """Share of items that a judge finds not acceptable."""
+    poison: str | None = None
+    """A regular expression: a call whose prompt's last message has it gets broken JSON, always."""
+    record: bool = False
+    """Keep the bodies of all calls, for tests."""
     api_key: str | None = None
 
 

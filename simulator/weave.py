@@ -7,10 +7,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+from simulator.options import Options
 from simulator.patterns import matching
 from simulator.words import sentence
 
 Schema = dict[str, Any]
+TWINS = 10
+"""How many different items there are among those that repeat."""
 _JUDGEMENTS = ("acceptable",)
 """Verdicts on what is shown: a mild judge's."""
 _SLOT = re.compile(r"^[ \t]*[-*]?[ \t]*slot (\d+):[ \t]*(.+)$", re.IGNORECASE | re.MULTILINE)
@@ -19,13 +22,17 @@ _SLOT = re.compile(r"^[ \t]*[-*]?[ \t]*slot (\d+):[ \t]*(.+)$", re.IGNORECASE | 
 class Weaver:
     """Fills one schema for one brief."""
 
-    def __init__(self, root: Schema, source: random.Random, slot: int | None, brief: str) -> None:
+    def __init__(
+        self, root: Schema, source: random.Random, slot: int | None, brief: str, strictness: float = 0.0
+    ) -> None:
         self.root, self.random, self.slot, self.brief = root, source, slot, brief
+        self.topic = brief
+        self.strictness = strictness
 
     def value(self, schema: Any, name: str = "", depth: int = 0) -> Any:
         """A value that the schema allows."""
         if not isinstance(schema, dict):
-            return sentence(self.random, self.brief, name)
+            return sentence(self.random, self.topic, name)
         schema = self._resolved(cast(Schema, schema))
         if "const" in schema:
             return schema["const"]
@@ -40,7 +47,7 @@ class Weaver:
             "string": lambda: self._string(schema, name),
             "integer": lambda: self._integer(schema, name),
             "number": lambda: round(self.random.uniform(schema.get("minimum", 0), schema.get("maximum", 100)), 2),
-            "boolean": lambda: name in _JUDGEMENTS or self.random.random() < 0.5,
+            "boolean": lambda: self.random.random() >= (self.strictness if name in _JUDGEMENTS else 0.5),
             "null": lambda: None,
         }
         return makers.get(str(kind), makers["string"])()
@@ -97,9 +104,9 @@ class Weaver:
             "email": lambda: f"person{self.random.randint(1, 99999)}@example.com",
             "uri": lambda: f"https://example.com/{self.random.randint(1, 99999)}",
         }.get(schema.get("format", ""))
-        text = made() if made else sentence(self.random, self.brief, name)
+        text = made() if made else sentence(self.random, self.topic, name)
         while len(text) < schema.get("minLength", 0):
-            text += " " + sentence(self.random, self.brief, name)
+            text += " " + sentence(self.random, self.topic, name)
         return text[: schema["maxLength"]] if "maxLength" in schema else text
 
     def _moment(self) -> datetime:
@@ -114,7 +121,7 @@ class Weaver:
         return self.random.randint(least, schema.get("maximum", least + 100))
 
 
-def weave(schema: Schema, prompt: str, seed: str, *, short: int = 0) -> Any:
+def weave(schema: Schema, prompt: str, seed: str, options: Options, *, short: int = 0) -> Any:
     """A whole answer. Where the schema is an envelope around one array of objects, its k-th item belongs to the
     prompt's k-th slot line; `short` leaves out that many items at the end."""
     slots = [(int(number), brief) for number, brief in _SLOT.findall(prompt)]
@@ -127,6 +134,10 @@ def weave(schema: Schema, prompt: str, seed: str, *, short: int = 0) -> Any:
     items: list[Any] = []
     for index in range(max(0, count - short)):
         number, brief = slots[index] if index < len(slots) else (index + 1, prompt[-200:])
-        weaver = Weaver(schema, random.Random(f"{seed}/{index}"), number, brief)
+        source = random.Random(f"{seed}/{index}")
+        weaver = Weaver(schema, source, number, brief, options.strictness)
+        if options.duplicates and source.random() < options.duplicates:
+            weaver.random = random.Random(f"{options.seed}/twin {source.randrange(TWINS)}")
+            weaver.topic = "what everybody thinks of first"
         items.append(weaver.value(array.get("items", {})))
     return {arrays[0]: items}

@@ -1,10 +1,9 @@
 """The real things: a Temporal server for the session, a simulator, a worker, a request."""
 
-import os
+import json
 import socket
 import sys
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,11 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
+from activities.documents import addresses
 from quire.progress import Result
 from quire.request import Request
-from runtime import embedded
+from recipes.planning import Plan
+from runtime import embedded, request_file
 from runtime.worker import hosted
 from simulator.options import Options
 from simulator.server import SimulatorServer
@@ -77,8 +78,33 @@ async def made(client: Client, request: Request, name: str, **options: object) -
         )
 
 
-@asynccontextmanager
-async def settings(**values: str) -> AsyncGenerator[dict[str, str]]:
-    """An environment for a child process: ours without any endpoint or server, and with these values."""
-    away = ("OPENAI_", "TEMPORAL_", "QUIRE_")
-    yield {key: value for key, value in os.environ.items() if not key.startswith(away)} | values
+def lay_out(said: dict[str, object], base: Path = ROOT / "examples") -> Plan:
+    """The plan of a request; paths are relative to `examples/`."""
+    return request_file.checked(said, base).plan
+
+
+def example(name: str, store: Path, **changes: object) -> Request:
+    """An example's request with absolute paths, a store of its own, and changes to its first level."""
+    laid = request_file.load(ROOT / "examples" / f"{name}.yaml")
+    said = laid.request.model_dump(mode="json") | changes
+    said["output"] = said["output"] | {"store": str(store)}
+    inputs = dict(said["inputs"])
+    for field, path in addresses(Request.model_validate(said)).items():
+        if not Path(path).is_absolute() and "://" not in path:
+            inputs = _replaced(inputs, field.split("."), str(ROOT / "examples" / path))
+    return Request.model_validate(said | {"inputs": inputs})
+
+
+def _replaced(inputs: dict, path: list[str], value: str) -> dict:
+    name, *rest = path
+    return inputs | {name: _replaced(inputs[name], rest, value) if rest else value}
+
+
+def lines(store: Path, name: str) -> list[dict]:
+    """The items of a run's artifact.jsonl."""
+    return [json.loads(row) for row in (store / name / "artifact.jsonl").read_text().splitlines()]
+
+
+def said_to(simulator: SimulatorServer) -> list[str]:
+    """The last message of each call that the simulator got; it must record."""
+    return [body["messages"][-1]["content"] for body in simulator.simulator.bodies]
