@@ -108,7 +108,9 @@ class Simulator:
         asked = str(body["messages"][-1].get("content") or "")
         poisoned = self.options.poison is not None and re.search(self.options.poison, asked) is not None
         text = _text(body, asked, seed, self.options, short=1 if fault == "too_few" else 0)
-        if fault == "bad_json" or poisoned:
+        if poisoned:
+            text = "Here you are: {[ oops"
+        elif fault == "bad_json":
             text = text[: len(text) // 2] + '"}, {[ oops'
         limit = body.get("max_completion_tokens") or body.get("max_tokens")
         reasoning = REASONING_TOKENS if _REASONING.match(body["model"]) else 0

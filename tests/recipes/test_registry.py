@@ -1,0 +1,105 @@
+"""Recipes from installed packages, by the entry point `quire.recipes`."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from tests.conftest import ROOT
+
+CODE = '''
+"""Haiku about seasons."""
+from pydantic import Field, StrictStr
+from quire.request import Part
+from quire.slots import Slot
+from recipes.spine import ANSWER_FORM, SLOT, TEXT, Recipe, closed, listing
+
+
+class HaikuInputs(Part):
+    season: StrictStr = Field(description="the season")
+
+
+class Haiku(Recipe):
+    name = "haiku"
+    noun = "haiku"
+    Inputs = HaikuInputs
+    example = "recipe: haiku\\ninputs: {season: autumn}\\n"
+
+    def default_target(self):
+        return 3
+
+    def lay_out(self, sizes):
+        count = sum(sizes)
+        return [Slot(number=n, key=f"haiku-{n}", brief=self.inputs.season) for n in range(1, count + 1)], []
+
+    def system(self):
+        return f"You write haiku.\\n{ANSWER_FORM}"
+
+    def task(self, slots, around):
+        return listing(slots)
+
+    def item_schema(self, slots):
+        return closed({"slot": SLOT, "text": TEXT})
+'''
+
+
+def wheel(folder: Path, code: str = CODE, entry: str = "haiku = haiku_recipe:Haiku") -> Path:
+    """A package as an author would publish it."""
+    file = folder / "haiku_recipe-1.0-py3-none-any.whl"
+    info = "haiku_recipe-1.0.dist-info"
+    parts = {
+        "haiku_recipe.py": code,
+        f"{info}/METADATA": "Metadata-Version: 2.1\nName: haiku-recipe\nVersion: 1.0\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/entry_points.txt": f"[quire.recipes]\n{entry}\n",
+    }
+    record = "".join(f"{name},,\n" for name in [*parts, f"{info}/RECORD"])
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, text in (parts | {f"{info}/RECORD": record}).items():
+            archive.writestr(name, text)
+    return file
+
+
+def quire(site: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "starter.py", *words],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(site), "COLUMNS": "150"} | env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def installed(folder: Path, **options: str) -> Path:
+    site = folder / "site"
+    command = ["uv", "pip", "install", "--quiet", "--no-deps", "--offline", "--target", str(site)]
+    if subprocess.run(["uv", "--version"], capture_output=True, check=False).returncode:
+        command = [sys.executable, "-m", "uv", *command[1:]]
+    subprocess.run([*command, str(wheel(folder, **options))], check=True, timeout=60)
+    return site
+
+
+def test_a_package_adds_a_recipe(tmp_path):
+    site = installed(tmp_path)
+    listed = json.loads(quire(site, "recipes", "--json").stdout)
+    assert {"recipe": "haiku", "makes": "haiku", "what": "Haiku about seasons."} in listed
+    shown = quire(site, "recipes", "show", "haiku").stdout
+    assert "season: text; needed; the season" in shown and '"text"' in shown and "recipe: haiku" in shown
+    request = tmp_path / "request.yaml"
+    request.write_text("recipe: haiku\ninputs: {season: winter}\n")
+    plan = json.loads(quire(site, "check", str(request), "--json").stdout)
+    assert plan["target"] == 3 and plan["noun"] == "haiku"
+
+
+def test_a_recipe_that_cannot_be_loaded_is_told_by_its_name(tmp_path):
+    ended = quire(installed(tmp_path, code="import nothing_like_this\n"), "recipes")
+    assert ended.returncode == 2 and "'haiku' (haiku_recipe:Haiku) cannot be loaded" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_package_cannot_take_the_name_of_one_of_ours(tmp_path):
+    ended = quire(installed(tmp_path, entry="roadmap = haiku_recipe:Haiku"), "recipes")
+    assert ended.returncode == 2 and "two recipes are called 'roadmap'" in ended.stderr

@@ -1,0 +1,269 @@
+"""Seed 002, walked down: positions as needed, batches of five that fail alone, progress, reconstruction."""
+
+import contextlib
+import json
+import os
+import re
+import sqlite3
+
+import pytest
+
+from activities import tables
+from activities.store import Store
+from quire.progress import BatchStatus, Progress, Result
+from recipes import positions
+from runtime.errors import SetupError
+from runtime.worker import hosted
+from simulator.options import Options
+from tests.conftest import ROOT, example, lay_out, lines, made, said_to
+
+LIBRARY = ROOT / "examples" / "backgammon" / "positions.jsonl"
+ALL = ["EARLY", "MIDDLE", "RACE", "BEAROFF"]
+
+
+def plan(**said):
+    inputs = {"library": str(LIBRARY), **said.pop("inputs", {})}
+    return lay_out({"recipe": "drill_series", "inputs": inputs, **said})
+
+
+# Phase 1: dynamic position loading
+
+
+@pytest.mark.parametrize(
+    ("drills", "phases", "each"), [(20, 2, 12), (10, 1, 12), (30, 3, 12), (21, 4, 8), (100, 1, 25), (1, 4, 3)]
+)
+def test_positions_needed_are_ceil_of_drills_over_phases_plus_two_capped(drills, phases, each):
+    assert positions.needed(drills, phases, 25) == each
+    recipe = plan(target=drills, inputs={"phases": ALL[:phases]}).recipe
+    assert len(recipe.drawn(drills)) == each * phases
+
+
+@pytest.mark.parametrize(("drills", "phases"), [(10, 1), (20, 2), (30, 3)])
+def test_token_usage_is_down_by_half_or_more_for_typical_requests(drills, phases):
+    said = plan(target=drills, inputs={"phases": ALL[:phases]}).recipe.expected()
+    saved = int(re.search(r"\((\d+) %\)", said["saved against 96 positions"])[1])
+    assert saved >= 50
+
+
+async def test_random_sampling_differs_from_run_to_run_and_not_within_one(client, simulator, tmp_path):
+    simulator.simulator.options = Options(record=True)
+    request = example("drill_series", tmp_path, target=5).model_dump(mode="json")
+    del request["seed"]
+    drawn = []
+    for name in ("drawn-1", "drawn-2"):
+        await made(client, type(example("roadmap", tmp_path)).model_validate(request), name)
+        drawn.append([row["position"] for row in lines(tmp_path, name)])
+    assert drawn[0] != drawn[1]
+    one, again, other = (plan(seed=seed, inputs={"phases": ALL}).slots for seed in (1, 1, 2))
+    assert one == again != other
+
+
+def test_opening_always_gives_all_21_in_dice_order():
+    for target, seed in ((5, 1), (21, 2), (40, 3)):
+        recipe = plan(target=target, seed=seed).recipe
+        dice = [position.dice for position in recipe.drawn(target)]
+        assert len(dice) == 21 and dice == sorted(dice)
+    mixed = plan(target=21, inputs={"phases": ["OPENING", "RACE"]}).recipe.drawn(21)
+    assert [position.dice for position in mixed if position.phase == "OPENING"] == dice
+
+
+def test_the_library_is_of_real_positions_enough_in_each_phase():
+    library = positions.read(LIBRARY.read_text(), "f", "positions.jsonl")
+    counts = {phase: sum(p.phase == phase for p in library) for phase in ["OPENING", *ALL]}
+    assert counts["OPENING"] == 21 and all(counts[phase] >= 40 for phase in ALL)
+    assert {p.position_id for p in library if p.phase == "OPENING"} == {"4HPwATDgc/ABMA"}
+    assert len({p.position_id for p in library}) == len(library) - 20
+
+
+# Phase 2: batched generation
+
+
+def test_25_drills_are_5_batches_of_5_and_the_size_can_be_set():
+    assert plan(target=25).sizes == [5] * 5
+    assert plan(target=21).sizes == [5, 5, 5, 5, 1]
+    assert plan(target=21, batching={"size": 7}).sizes == [7, 7, 7]
+    assert plan(target=21, batching={"enabled": False}).sizes == [21]
+    assert plan(target=21, batching={"batch_size": 4}).request.batching.size == 4
+
+
+async def test_each_prompt_holds_its_own_positions_and_never_mentions_other_batches(client, simulator, tmp_path):
+    simulator.simulator.options = Options(record=True)
+    await made(client, example("drill_series", tmp_path), "drill-prompts")
+    rows = lines(tmp_path, "drill-prompts")
+    for prompt in said_to(simulator):
+        shown = set(re.findall(r"(?:EARLY|MIDDLE|RACE|BEAROFF)-\d+", prompt))
+        wanted = {int(number) for number in re.findall(r"slot (\d+):", prompt)}
+        assert shown == {row["position"] for row in rows if int(row["id"][-2:]) in wanted} and len(wanted) == 5
+        assert "batch" not in prompt.lower()
+    system = simulator.simulator.bodies[0]["messages"][0]["content"]
+    assert "How an expert thinks" in system and "The curriculum" in system and "Who teaches" in system
+    assert len({body["messages"][0]["content"] for body in simulator.simulator.bodies}) == 1
+
+
+async def test_a_batch_that_fails_three_times_is_marked_and_the_other_four_complete(client, simulator, tmp_path):
+    request = example("drill_series", tmp_path)
+    bad = "|".join(slot.data["position"] for slot in lay_out(request.model_dump(mode="json")).slots[5:10])
+    simulator.simulator.options = Options(poison=bad)
+    result = await made(client, request, "drill-partial")
+    assert (result.verdict, result.items, result.batches.model_dump()) == (
+        "partial",
+        20,
+        {"planned": 5, "completed": 4, "failed": 1},
+    )
+    assert [slot.slot for slot in result.failed_slots] == [f"drill-{n:02d}" for n in range(6, 11)]
+    report = json.loads((tmp_path / "drill-partial" / "report.json").read_text())
+    assert report["batch_states"] == ["COMPLETED", "FAILED", "COMPLETED", "COMPLETED", "COMPLETED"]
+    ids = [row["id"] for row in lines(tmp_path, "drill-partial")]
+    assert ids == [f"drill-{n:02d}" for n in [*range(1, 6), *range(11, 26)]]
+
+
+async def test_when_all_batches_fail_the_run_fails(client, simulator, tmp_path):
+    simulator.simulator.options = Options(poison=".")
+    result = await made(client, example("drill_series", tmp_path), "drill-failed")
+    assert (result.verdict, result.items, result.artifact) == ("failed", 0, None)
+
+
+async def test_progress_and_batch_states_are_seen_while_it_runs(client, simulator, tmp_path):
+    simulator.simulator.options = Options(latency=0.3)
+    request = example("drill_series", tmp_path, batching={"concurrency": 1})
+    seen, states = set(), set()
+    async with hosted(client):
+        handle = await client.start_workflow(
+            "GenerateArtifact", request, id="drill-progress", task_queue="quire", result_type=Result
+        )
+        while (shown := await handle.query("progress", result_type=Progress)).stage != "done":
+            seen.add(shown.line)
+            page = await handle.query("batches", args=[1, 10], result_type=list[BatchStatus])
+            states.add(tuple(batch.status for batch in page))
+        await handle.result()
+    assert "Generated 15/25 drills (Batch 3/5)" in seen
+    assert ("COMPLETED", "GENERATING", "PENDING", "PENDING", "PENDING") in states
+
+
+async def test_batches_run_side_by_side(client, simulator, tmp_path):
+    simulator.simulator.options = Options(latency=0.2)
+    await made(client, example("drill_series", tmp_path), "drill-parallel")
+    assert simulator.stats()["max_in_flight"] == 5
+
+
+async def test_one_call_makes_all_where_batching_is_off(client, simulator, tmp_path):
+    request = example("drill_series", tmp_path, batching={"enabled": False}, target=21)
+    result = await made(client, request, "drill-single")
+    assert (result.verdict, simulator.stats()["calls"]) == ("complete", 1)
+
+
+async def test_the_artifact_is_rebuilt_from_the_store_byte_for_byte(client, simulator, tmp_path):
+    from activities.assemble import rebuild
+
+    await made(client, example("drill_series", tmp_path), "drill-rebuilt")
+    files = [tmp_path / "drill-rebuilt" / name for name in ("artifact.json", "artifact.jsonl")]
+    before = [file.read_bytes() for file in files]
+    for file in files:
+        file.unlink()
+    assert await rebuild(Store(str(tmp_path), "drill-rebuilt")) == str(files[0])
+    assert [file.read_bytes() for file in files] == before
+
+
+async def test_verification_looks_at_the_whole_as_it_was_written(client, simulator, tmp_path):
+    from activities.assemble import verify
+    from activities.planfile import Plans
+    from quire.contracts import Job, VerifyInput
+
+    result = await made(client, example("drill_series", tmp_path), "drill-verified")
+    given = VerifyInput(job=Job(workflow_id="drill-verified", store=str(tmp_path)), result=result)
+    assert (await verify(given, Plans())).problems == []
+    file = tmp_path / "drill-verified" / "artifact.json"
+    said = json.loads(file.read_text())
+    said["drills"][3] = said["drills"][4]
+    said["drills"][7]["answer"] = 9
+    file.write_text(json.dumps(said))
+    problems = (await verify(given, Plans())).problems
+    assert "id 'drill-05' is there twice" in problems and "drill-08 does not have the item's schema" in problems
+
+
+# The library as a table
+
+
+def rows():
+    return [json.loads(row) for row in LIBRARY.read_text().splitlines()]
+
+
+def test_a_sqlite_table_is_read_with_one_query(tmp_path, monkeypatch):
+    file = tmp_path / "positions.db"
+    with contextlib.closing(sqlite3.connect(file)) as database, database:
+        database.execute("CREATE TABLE positions (id, phase, position_id, dice, best, description, created_at)")
+        database.executemany(
+            "INSERT INTO positions VALUES (:id, :phase, :position_id, :dice, :best, :description, 'x')", rows()
+        )
+    asked: list[str] = []
+    connect = sqlite3.connect
+
+    def traced(*args, **options):
+        connection = connect(*args, **options)
+        connection.set_trace_callback(asked.append)
+        return connection
+
+    monkeypatch.setattr(tables.sqlite3, "connect", traced)
+    laid = plan(inputs={"library": f"sqlite:///{file}?table=positions"})
+    assert len(laid.recipe.library) == 213 and asked == ["SELECT * FROM positions ORDER BY 1"]
+    relative = lay_out(
+        {"recipe": "drill_series", "inputs": {"library": "sqlite:///positions.db?table=positions"}}, tmp_path
+    )
+    assert {slot.covers for slot in relative.slots} == {slot.covers for slot in plan().slots}
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory):
+    pgserver = pytest.importorskip("pgserver", reason="the PostgreSQL server's wheel is not there for this system")
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+    server = pgserver.get_server(str(tmp_path_factory.mktemp("pg")))
+    yield server
+    server.cleanup()
+
+
+def test_a_postgresql_table_is_read_with_one_query(postgres):
+    import psycopg
+
+    address = postgres.get_uri()
+    with psycopg.connect(address) as connection:
+        connection.execute(
+            "CREATE TABLE positions (id text, phase text, position_id text, dice text, best text, description text)"
+        )
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO positions VALUES (%(id)s, %(phase)s, %(position_id)s, %(dice)s, %(best)s, %(description)s)",
+                rows(),
+            )
+    joint = "&" if "?" in address else "?"
+    laid = plan(inputs={"library": f"{address}{joint}table=positions"})
+    assert len(laid.recipe.library) == 213
+
+
+@pytest.mark.parametrize(
+    ("library", "said"),
+    [
+        ("sqlite:///nowhere.db?table=t", "inputs.library: there is no file"),
+        ("sqlite:///nowhere.db", "the address names no table"),
+        ("sqlite:///x.db?table=a;drop", "cannot be a table's name"),
+        ("postgresql://u:secret@localhost/db?table=t", "leave the password out"),
+        ("postgresql://127.0.0.1:1/db?table=t", "PostgreSQL: "),
+    ],
+)
+def test_a_library_that_cannot_be_read_is_told(library, said):
+    with pytest.raises(SetupError, match=re.escape(said)) as raised:
+        plan(inputs={"library": library})
+    assert "secret" not in str(raised.value)
+
+
+def test_a_broken_library_names_its_line(tmp_path):
+    file = tmp_path / "library.jsonl"
+    for text, said in (
+        ('{"id": "a"}', "library.jsonl:1: phase: Field required"),
+        ('{"id": "a", "phase": "X", "position_id": "short", "dice": "1-1"}', "library.jsonl:1: position_id"),
+        ("x", "library.jsonl:1: not JSON"),
+    ):
+        file.write_text(text + "\n")
+        with pytest.raises(SetupError, match=re.escape(said)):
+            plan(inputs={"library": str(file)})
+    with pytest.raises(SetupError, match=r"inputs\.phases\.0: the library has no LATE; it has: OPENING, EARLY"):
+        plan(inputs={"phases": ["LATE"]})

@@ -1,0 +1,193 @@
+"""Seed 004, walked down: batches of weeks, the sliding window, conversation, fallback, one call from Python."""
+
+import json
+import re
+
+import pytest
+
+from recipes.roadmap_templates import week_from_template
+from runtime.errors import SetupError
+from simulator.options import Options
+from tests.conftest import example, lay_out, lines, made, said_to
+
+
+def plan(**said):
+    inputs = {"target_role": "Full Stack Developer", **said.pop("inputs", {})}
+    return lay_out({"recipe": "roadmap", "inputs": inputs, **said})
+
+
+ONE_PHASE = [{"name": "All", "weeks": 12}]
+
+
+def test_12_weeks_of_one_phase_are_4_calls_of_3():
+    laid = plan(inputs={"phases": ONE_PHASE})
+    assert laid.sizes == [3, 3, 3, 3] and laid.after == [0, 1, 2, 3]
+
+
+def test_demanding_roles_get_two_weeks_a_call():
+    assert plan(inputs={"target_role": "AI Engineer", "phases": ONE_PHASE}).sizes == [2] * 6
+    assert plan(inputs={"target_role": "Baker", "demanding_roles": ["baker"], "phases": ONE_PHASE}).sizes == [2] * 6
+    assert plan(inputs={"phases": ONE_PHASE}, batching={"size": 4}).sizes == [4, 4, 4]
+
+
+def test_each_request_stays_within_the_models_output_limit():
+    laid = plan(inputs={"phases": ONE_PHASE})
+    assert laid.request.model.max_output_tokens == 8192
+    assert max(laid.sizes) * laid.request.batching.tokens_per_item <= 8192
+    assert plan(inputs={"phases": ONE_PHASE}, model={"max_output_tokens": 3600}).sizes == [2] * 6
+
+
+def test_phases_are_lanes_of_their_own():
+    laid = plan()
+    assert [group.target for group in laid.groups] == [3, 3, 3, 3] and laid.after == [0, 0, 0, 0]
+    long = plan(inputs={"duration_weeks": 24})
+    assert long.sizes == [3] * 8 and long.after == [0, 1, 0, 3, 0, 5, 0, 7]
+
+
+@pytest.mark.parametrize("weeks", [1, 2, 3, 5, 12, 52])
+def test_every_week_once_and_difficulty_never_falls_in_the_plan(weeks):
+    slots = plan(inputs={"duration_weeks": weeks}).slots
+    assert [slot.data["week"] for slot in slots] == list(range(1, weeks + 1))
+    levels = [slot.data["difficulty"] for slot in slots]
+    assert levels == sorted(levels) and levels[0] >= 1 and levels[-1] <= 10
+
+
+async def test_the_roadmap_is_complete_with_seven_days_a_week(client, simulator, tmp_path):
+    result = await made(client, example("roadmap", tmp_path), "roadmap-complete")
+    assert (result.verdict, result.warnings) == ("complete", [])
+    weeks = lines(tmp_path, "roadmap-complete")
+    assert [week["week"] for week in weeks] == list(range(1, 13))
+    assert all([day["day"] for day in week["days"]] == list(range(1, 8)) for week in weeks)
+    assert all(day["tasks"] for week in weeks for day in week["days"])
+    assert result.models["gpt-4o"].completion_tokens > 0, "token usage is tracked"
+
+
+async def test_each_prompt_carries_the_last_two_days_of_the_week_before(client, simulator, tmp_path):
+    simulator.simulator.options = Options(record=True)
+    inputs = {"target_role": "Full Stack Developer", "phases": ONE_PHASE}
+    await made(client, example("roadmap", tmp_path, inputs=inputs), "roadmap-window")
+    weeks = lines(tmp_path, "roadmap-window")
+    prompts = said_to(simulator)
+    assert "What came just before" not in prompts[0] and len(prompts) == 4
+    for prompt, before in zip(prompts[1:], (3, 6, 9), strict=True):
+        last = weeks[before - 1]
+        assert f"Day 6: {last['days'][5]['title']}" in prompt and f"Day 7: {last['days'][6]['title']}" in prompt
+        assert last["days"][4]["title"] not in prompt and weeks[before - 2]["title"] not in prompt
+    sizes = [len(prompt) for prompt in prompts[1:]]
+    assert max(sizes) < 1.5 * min(sizes), "the window does not grow"
+
+
+async def test_conversation_sends_the_earlier_turns_instead(client, simulator, tmp_path):
+    simulator.simulator.options = Options(record=True)
+    inputs = {"target_role": "Full Stack Developer", "phases": ONE_PHASE}
+    request = example("roadmap", tmp_path, inputs=inputs, batching={"context": "conversation"})
+    result = await made(client, request, "roadmap-talk")
+    assert result.verdict == "complete"
+    turns = [[message["role"] for message in body["messages"]] for body in simulator.simulator.bodies]
+    assert turns == [["system", *["user", "assistant"] * earlier, "user"] for earlier in range(4)]
+    last = simulator.simulator.bodies[-1]["messages"]
+    weeks = lines(tmp_path, "roadmap-talk")
+    assert json.loads(last[2]["content"])["items"][0]["title"] == weeks[0]["title"]
+    assert "What came just before" not in last[-1]["content"]
+
+
+async def test_phases_run_side_by_side_and_weeks_of_one_phase_do_not(client, simulator, tmp_path):
+    simulator.simulator.options = Options(latency=0.2)
+    await made(client, example("roadmap", tmp_path), "roadmap-phases")
+    assert simulator.stats()["max_in_flight"] == 4
+    simulator.simulator.tally.max_in_flight = 0
+    inputs = {"target_role": "Full Stack Developer", "phases": ONE_PHASE}
+    await made(client, example("roadmap", tmp_path, inputs=inputs), "roadmap-one-phase")
+    assert simulator.stats()["max_in_flight"] == 1
+
+
+async def test_a_batch_whose_tries_are_used_up_comes_from_templates_and_the_lane_goes_on(client, simulator, tmp_path):
+    simulator.simulator.options = Options(poison=r"slot [456]: ", record=True)
+    inputs = {"target_role": "Full Stack Developer", "phases": ONE_PHASE}
+    result = await made(client, example("roadmap", tmp_path, inputs=inputs), "roadmap-fallback")
+    assert (result.verdict, result.items, result.fallbacks) == ("complete", 12, 3)
+    assert "3 weeks come from templates, not from the model" in result.warnings
+    weeks = lines(tmp_path, "roadmap-fallback")
+    assert [w["week"] for w in weeks if w["provenance"]["source"] == "fallback"] == [4, 5, 6]
+    assert "Full Stack Developer" in json.dumps(weeks[3])
+    after = next(prompt for prompt in said_to(simulator) if "slot 7: " in prompt)
+    assert "from a template: no model wrote it" in after and weeks[5]["days"][6]["title"] in after
+
+
+async def test_without_fallback_the_weeks_are_missing_and_the_check_lists_them(client, simulator, tmp_path):
+    simulator.simulator.options = Options(poison=r"slot [456]: ")
+    result = await made(client, example("roadmap", tmp_path, on_failure="skip"), "roadmap-skip")
+    assert (result.verdict, result.items) == ("partial", 9)
+    assert any("weeks missing: [4, 5, 6]" in warning for warning in result.warnings)
+
+
+def test_the_check_lists_what_falls_and_what_repeats():
+    recipe = plan(inputs={"duration_weeks": 4}).recipe
+    outlines = [
+        {"id": f"week-0{n}", "week": n, "phase": "x", "difficulty": level, "tasks": tasks}
+        for n, level, tasks in ((1, 3, [1]), (2, 2, [2]), (3, 4, [1]))
+    ]
+    said = recipe.problems(outlines)
+    assert "weeks missing: [4]" in said[0] and "week-02 (3 to 2)" in said[1] and "week-03 as in week-01" in said[2]
+
+
+def test_templates_fit_role_and_week_and_share_no_task():
+    recipe = plan(inputs={"duration_weeks": 52}).recipe
+    tasks = [
+        task
+        for week in range(1, 53)
+        for day in week_from_template(week, "Baker", "Bread", week, 3)["days"]
+        for task in day["tasks"]
+    ]
+    assert len(set(tasks)) == len(tasks)
+    slot = plan(inputs={"duration_weeks": 52}).slots[7]
+    assert recipe.faults(week_from_template(8, "Baker", "Bread", 8, slot.data["difficulty"]), slot) == []
+
+
+async def test_batches_not_yet_sent_follow_the_tokens_really_used(client, simulator, tmp_path):
+    simulator.simulator.options = Options(record=True)
+    inputs = {"target_role": "Full Stack Developer", "phases": ONE_PHASE}
+    model = {"name": "gpt-4o", "max_output_tokens": 1900}
+    batching = {"tokens_per_item": 600}
+    result = await made(
+        client, example("roadmap", tmp_path, inputs=inputs, model=model, batching=batching), "roadmap-auto"
+    )
+    assert (result.verdict, result.fallbacks) == ("complete", 0)
+    sizes = [len(re.findall(r"^slot \d+:", prompt, re.MULTILINE)) for prompt in said_to(simulator)]
+    assert sizes[0] == 3 and set(sizes[2:]) <= {1, 2}, sizes
+
+
+async def test_one_call_from_python_gives_the_finished_roadmap(simulator, tmp_path, monkeypatch):
+    from runtime import embedded
+    from starter import generate
+    from tests.conftest import free_port
+
+    for name in ("TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("QUIRE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("QUIRE_PORT", str(free_port()))
+    try:
+        roadmap = await generate(
+            {
+                "recipe": "roadmap",
+                "inputs": {"target_role": "Full Stack Developer", "duration_weeks": 12},
+                "output": {"store": str(tmp_path / "runs")},
+            }
+        )
+    finally:
+        await embedded.stop(tmp_path / "home")
+    assert [week["week"] for week in roadmap["weeks"]] == list(range(1, 13))
+    assert roadmap["metadata"]["verdict"] == "complete" and len(roadmap["phases"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        ({"phases": [{"name": "x", "weeks": 3}]}, "the phases' weeks make 3, duration_weeks is 12"),
+        ({"duration_weeks": 0}, "inputs.duration_weeks"),
+        ({"level": "wizard"}, "inputs.level"),
+    ],
+)
+def test_a_roadmap_that_does_not_add_up_is_told(inputs, said):
+    with pytest.raises(SetupError, match=said):
+        plan(inputs=inputs)
