@@ -38,7 +38,7 @@ class Templates:
         """Raise InputError where a template uses a name that nothing defines."""
         there = sorted(known)
         used: set[str] = self._safely(lambda: set(self._env.undeclared_variables_in_str(template)), field)
-        for name in sorted(used - set(there)):
+        for name in sorted(used - set(there) - set(self._env.globals)):
             raise InputError(field, f"unknown variable '{name}'; there are: {', '.join(there)}")
 
     def _safely(self, work: Callable[[], Any], field: str) -> Any:

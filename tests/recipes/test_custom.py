@@ -66,22 +66,30 @@ def test_rows_of_csv_and_json_lines_lay_out_slots(tmp_path):
     assert len(lay_out(request() | {"target": 1}).slots) == 1
 
 
+def schema(properties: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Changes that give items this schema."""
+    return {"item": {"type": "object", "properties": properties, **more}}
+
+
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
-    "wrong schema": ({"item": {"type": "object", "properties": {"a": {"type": "strong"}}}}, "inputs.item.properties.a.type: not a JSON Schema"),
+    "wrong schema": (schema({"a": {"type": "strong"}}), "inputs.item.properties.a.type: not a JSON Schema"),
     "schema of no object": ({"item": {"type": "array"}}, "inputs.item: an item is an object"),
-    "reserved field": ({"item": {"type": "object", "properties": {"slot": {}}}}, "inputs.item.properties.slot: this name is Quire's own"),
-    "ref to a file": ({"item": {"type": "object", "properties": {"a": {"$ref": "other.json"}}}}, "leads outside this schema"),
-    "ref to an address": ({"item": {"type": "object", "properties": {"a": {"$ref": "https://x.example/s.json"}}}}, "leads outside this schema"),
-    "ref to /etc/passwd": ({"item": {"type": "object", "properties": {"a": {"$ref": "file:///etc/passwd"}}}}, "leads outside this schema"),
-    "ref to nothing": ({"item": {"type": "object", "properties": {"a": {"$ref": "#/$defs/b"}}}}, "leads to nothing"),
-    "ref to itself": ({"item": {"type": "object", "properties": {"a": {"$ref": "#"}}}}, "leads outside this schema"),
+    "reserved field": (schema({"slot": {}}), "inputs.item.properties.slot: this name is Quire's own"),
+    "ref to a file": (schema({"a": {"$ref": "other.json"}}), "leads outside this schema"),
+    "ref to an address": (schema({"a": {"$ref": "https://x.example/s.json"}}), "leads outside this schema"),
+    "ref to /etc/passwd": (schema({"a": {"$ref": "file:///etc/passwd"}}), "leads outside this schema"),
+    "ref to nothing": (schema({"a": {"$ref": "#/$defs/b"}}), "leads to nothing"),
+    "ref to itself": (schema({"a": {"$ref": "#"}}), "leads outside this schema"),
     "ref in a circle": (
-        {"item": {"type": "object", "properties": {"a": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"items": {"$ref": "#/$defs/a"}}}}},
+        schema({"a": {"$ref": "#/$defs/a"}}, **{"$defs": {"a": {"items": {"$ref": "#/$defs/a"}}}}),
         "refers to itself",
     ),
-    "required that is not there": ({"item": {"type": "object", "properties": {"a": {}}, "required": ["b"]}}, "inputs.item.required: 'b'"),
+    "required that is not there": (schema({"a": {}}, required=["b"]), "inputs.item.required: 'b'"),
     "unknown variable": ({"prompt": "about {{ entri }}"}, "inputs.prompt: unknown variable 'entri'; there are: "),
-    "unknown variable in instructions": ({"instructions": "{{ entry }}"}, "inputs.instructions: unknown variable 'entry'"),
+    "unknown variable in instructions": (
+        {"instructions": "{{ entry }}"},
+        "inputs.instructions: unknown variable 'entry'",
+    ),
     "unknown param": ({"instructions": "{{ params.tone }}"}, "inputs.instructions: `params.tone` is undefined"),
     "endless loop": (
         {"prompt": "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}"},
@@ -91,7 +99,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "broken template": ({"prompt": "{% if %}"}, "inputs.prompt: syntax error"),
     "Python's insides": ({"prompt": "{{ entry.__class__ }}"}, "inputs.prompt: "),
     "empty prompt": ({"prompt": "{# nothing #}"}, "inputs.prompt: the template is empty"),
-    "check of an unknown field": ({"checks": [{"that": "item.prize > 1", "say": "x"}]}, "inputs.checks.0.that: an item has no field 'prize'"),
+    "check of an unknown field": (
+        {"checks": [{"that": "item.prize > 1", "say": "x"}]},
+        "inputs.checks.0.that: an item has no field 'prize'",
+    ),
     "broken check": ({"checks": [{"that": "item.price >", "say": "x"}]}, "inputs.checks.0.that: syntax error"),
     "unique in an unknown field": ({"unique": ["name"]}, "inputs.unique: an item has no field 'name'"),
     "fallback of an unknown field": ({"fallback": {"x": "y"}}, "inputs.fallback: an item has no field 'x'"),
@@ -107,8 +118,11 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"slots": {"rows": "custom/products.csv"}, "prompt": "{{ row.weight }}"},
         "inputs.prompt: products.csv, row 1, has no column 'weight'",
     ),
-    "ids twice": ({"slots": {"rows": "custom/products.csv", "key": "category"}, "prompt": "{{ row.name }}"}, "inputs.slots.key: two items would have the id 'tents'"),
-}  # fmt: skip
+    "ids twice": (
+        {"slots": {"rows": "custom/products.csv", "key": "category"}, "prompt": "{{ row.name }}"},
+        "inputs.slots.key: two items would have the id 'tents'",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", WRONG)

@@ -226,14 +226,11 @@ def test_a_postgresql_table_is_read_with_one_query(postgres):
 
     address = postgres.get_uri()
     with psycopg.connect(address) as connection:
-        connection.execute(
-            "CREATE TABLE positions (id text, phase text, position_id text, dice text, best text, description text)"
-        )
+        columns = ("id", "phase", "position_id", "dice", "best", "description")
+        connection.execute(f"CREATE TABLE positions ({', '.join(f'{name} text' for name in columns)})")
         with connection.cursor() as cursor:
-            cursor.executemany(
-                "INSERT INTO positions VALUES (%(id)s, %(phase)s, %(position_id)s, %(dice)s, %(best)s, %(description)s)",
-                rows(),
-            )
+            places = ", ".join(f"%({name})s" for name in columns)
+            cursor.executemany(f"INSERT INTO positions VALUES ({places})", rows())
     joint = "&" if "?" in address else "?"
     laid = plan(inputs={"library": f"{address}{joint}table=positions"})
     assert len(laid.recipe.library) == 213
