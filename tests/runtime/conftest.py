@@ -1,0 +1,58 @@
+"""The command line as its user has it: a process of its own, a home of its own."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT, free_port
+
+EXAMPLE = ROOT / "examples" / "oq_suite.yaml"
+
+
+class Shell:
+    """Runs commands with a home and a port of their own."""
+
+    def __init__(self, home: Path) -> None:
+        away = ("OPENAI_", "TEMPORAL_", "QUIRE_")
+        self.env = {key: value for key, value in os.environ.items() if not key.startswith(away)}
+        self.home = home
+        self.env |= {"QUIRE_HOME": str(home), "QUIRE_PORT": str(free_port()), "COLUMNS": "200"}
+
+    def __call__(self, *words: str, script: str = "starter.py") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, script, *words], cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=90
+        )
+
+    def spawn(self, *words: str, script: str = "starter.py") -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, script, *words],
+            cwd=ROOT,
+            env=self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def run(self, name: str, *words: str) -> list[str]:
+        return ["run", str(EXAMPLE), "--id", name, "--set", f"output.store={self.home / 'store'}", *words]
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Generator[Shell]:
+    made = Shell(tmp_path / "home")
+    yield made
+    made("down")
+
+
+def until(true: Any, seconds: float = 30) -> None:
+    """Wait until `true()`."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.05)
