@@ -21,18 +21,23 @@ class Shell:
     def __init__(self, home: Path) -> None:
         away = ("OPENAI_", "TEMPORAL_", "QUIRE_")
         self.env = {key: value for key, value in os.environ.items() if not key.startswith(away)}
-        self.home = home
+        self.home, self.cwd = home, ROOT
         self.env |= {"QUIRE_HOME": str(home), "QUIRE_PORT": str(free_port()), "COLUMNS": "200"}
 
     def __call__(self, *words: str, script: str = "starter.py") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, script, *words], cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=90
+            [sys.executable, str(ROOT / script), *words],
+            cwd=self.cwd,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=90,
         )
 
     def spawn(self, *words: str, script: str = "starter.py") -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, script, *words],
-            cwd=ROOT,
+            [sys.executable, str(ROOT / script), *words],
+            cwd=self.cwd,
             env=self.env,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

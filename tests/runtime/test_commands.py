@@ -17,6 +17,7 @@ from simulator.server import SimulatorServer
 from tests.conftest import ROOT, URS, free_port
 from tests.runtime.conftest import EXAMPLE, until
 
+
 def answered_once(stats: dict[str, Any]) -> bool:
     return all(times == 1 for times in stats["answered_prompts"].values())
 

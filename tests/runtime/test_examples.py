@@ -24,7 +24,16 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Generator[Shell]:
 
 
 def run(shell: Shell, name: str, id: str, *words: str) -> list[str]:
-    return ["run", f"examples/{name}.yaml", "--id", id, "--json", "--set", f"output.store={shell.home / 'store'}", *words]
+    return [
+        "run",
+        f"examples/{name}.yaml",
+        "--id",
+        id,
+        "--json",
+        "--set",
+        f"output.store={shell.home / 'store'}",
+        *words,
+    ]
 
 
 def is_whole(folder: Path, target: int) -> None:
