@@ -28,6 +28,7 @@ class TopicTree(Recipe):
 
     name: ClassVar[str] = "topic_tree"
     noun = "topics"
+    example = "recipe: topic_tree\ninputs: {topic: Distributed systems, depth: 2, degree: 3}\n"
     Inputs: ClassVar[type[Part]] = TreeInputs
     defaults: ClassVar[dict[str, Any]] = {
         "batching": {"size": 1, "context": "window", "tokens_per_item": 200},

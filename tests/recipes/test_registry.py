@@ -9,40 +9,9 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 
-CODE = '''
-"""Haiku about seasons."""
-from pydantic import Field, StrictStr
-from quire.request import Part
-from quire.slots import Slot
-from recipes.spine import ANSWER_FORM, SLOT, TEXT, Recipe, closed, listing
-
-
-class HaikuInputs(Part):
-    season: StrictStr = Field(description="the season")
-
-
-class Haiku(Recipe):
-    name = "haiku"
-    noun = "haiku"
-    Inputs = HaikuInputs
-    example = "recipe: haiku\\ninputs: {season: autumn}\\n"
-
-    def default_target(self):
-        return 3
-
-    def lay_out(self, sizes):
-        count = sum(sizes)
-        return [Slot(number=n, key=f"haiku-{n}", brief=self.inputs.season) for n in range(1, count + 1)], []
-
-    def system(self):
-        return f"You write haiku.\\n{ANSWER_FORM}"
-
-    def task(self, slots, around):
-        return listing(slots)
-
-    def item_schema(self, slots):
-        return closed({"slot": SLOT, "text": TEXT})
-'''
+PAGE = (ROOT / "docs" / "your-own-recipe.md").read_text()
+CODE = PAGE.partition("```python\n")[2].partition("```")[0]
+"""The recipe that the page shows: what is printed there is what is installed here."""
 
 
 def wheel(folder: Path, code: str = CODE, entry: str = "haiku = haiku_recipe:Haiku") -> Path:

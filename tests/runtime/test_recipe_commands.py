@@ -10,7 +10,7 @@ from tests.conftest import ROOT, lines
 from tests.runtime.conftest import until
 
 ENDLESS = "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}"
-NAMES = ["oq_suite", "topic_dataset", "drill_series", "eval_dataset", "roadmap", "custom"]
+NAMES = ["oq_suite", "topic_dataset", "topic_tree", "drill_series", "eval_dataset", "roadmap", "custom"]
 
 
 def test_recipes_lists_all_and_shows_each(shell):
