@@ -9,5 +9,11 @@ app = App(name="starter.py", help="Make a big structured artifact with a languag
 
 Json = Annotated[bool, Parameter(name="--json", negative=(), help="print JSON and nothing else")]
 Overrides = Annotated[list[str] | None, Parameter(name="--set", negative=(), help="override a field: target=10")]
+Concurrency = Annotated[int | None, Parameter(help="calls in flight: the same as --set batching.concurrency=N")]
 Target = Annotated[Path, Parameter(help="the request, YAML or JSON")]
 Id = Annotated[str, Parameter(help="the run's workflow id")]
+
+
+def overrides(said: list[str] | None, concurrency: int | None) -> list[str]:
+    """`--set` and the options that are short for one, in one list."""
+    return [*(said or []), *([f"batching.concurrency={concurrency}"] if concurrency is not None else [])]

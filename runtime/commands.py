@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from temporalio.client import WorkflowExecutionStatus
 
 from runtime import embedded, logs, screen, summary
-from runtime.app import Id, Json, Overrides, Target, app
+from runtime.app import Concurrency, Id, Json, Overrides, Target, app, overrides
 from runtime.connect import connected
 from runtime.errors import SetupError
 from runtime.request_file import load
@@ -25,19 +25,22 @@ async def run(
     *,
     id: Annotated[str | None, Parameter(help="the run's id; the same id again attaches to that run")] = None,
     set: Overrides = None,
+    concurrency: Concurrency = None,
     detach: Annotated[bool, Parameter(negative=(), help="start the run and leave it to other workers")] = False,
     json: Json = False,
 ) -> int:
     """Start a run, or attach to it, and show it until it ends. Ctrl-C leaves the run as it is, to go on later."""
     logs.configure()
-    code, _ = await run_checked(load(request, set or []), request, id=id, detach=detach, json=json)
+    code, _ = await run_checked(load(request, overrides(set, concurrency)), request, id=id, detach=detach, json=json)
     return code
 
 
 @app.command
-async def check(request: Target, /, *, set: Overrides = None, json: Json = False) -> int:
+async def check(
+    request: Target, /, *, set: Overrides = None, concurrency: Concurrency = None, json: Json = False
+) -> int:
     """Validate a request and show its plan: batches, sizes and expected tokens. No model is called."""
-    checked = load(request, set or [])
+    checked = load(request, overrides(set, concurrency))
     expected = screen.expectation(checked)
     if json:
         screen.print_json(expected)

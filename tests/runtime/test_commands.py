@@ -168,6 +168,12 @@ def test_bad_input_exits_with_2_and_leaves_nothing(shell):
     assert not shell.home.exists()
 
 
+def test_concurrency_has_an_option_of_its_own(shell):
+    wrong = shell("check", str(EXAMPLE), "--concurrency", "0")
+    assert wrong.returncode == 2 and "batching.concurrency" in wrong.stderr
+    assert shell("check", str(EXAMPLE), "--concurrency", "2").returncode == 0
+
+
 def test_check_shows_the_plan_and_calls_no_model(shell):
     ended = shell("check", str(EXAMPLE), "--json")
     plan = json.loads(ended.stdout)
