@@ -8,6 +8,7 @@ from runtime import commands, mending, recipe_commands, topic_commands
 from runtime.api import GenerationFailed, generate
 from runtime.app import app
 from runtime.errors import SetupError
+from runtime.leaving import leave
 
 __all__ = ["GenerationFailed", "commands", "generate", "main", "mending", "recipe_commands", "topic_commands"]
 
@@ -25,8 +26,11 @@ def main() -> int:
         return 130
     except BrokenPipeError:
         return 1
+    except OSError as error:  # a full disk, a folder that cannot be written
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     return code if isinstance(code, int) else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -7,6 +7,7 @@ import sys
 from runtime import logs
 from runtime.connect import connected
 from runtime.errors import SetupError
+from runtime.leaving import leave
 from runtime.settings import TASK_QUEUE
 from runtime.worker import hosted
 
@@ -32,4 +33,5 @@ if __name__ == "__main__":
         asyncio.run(work())
     except SetupError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        leave(2)
+    leave(0)
