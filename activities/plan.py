@@ -37,6 +37,10 @@ async def plan(given: PlanInput, plans: Plans, *, search_attributes: bool) -> Pl
     return _planned(laid, search_attributes=search_attributes)
 
 
+MOST_GROUPS = 2000
+"""Groups that a run counts by: they travel in every result, and a payload has its limit. Beyond it none are shown."""
+
+
 def _planned(laid: Plan, *, search_attributes: bool) -> Planned:
     request, recipe = laid.request, laid.recipe
     return Planned(
@@ -45,7 +49,7 @@ def _planned(laid: Plan, *, search_attributes: bool) -> Planned:
         request=request,
         after=laid.after,
         reach=recipe.reach,
-        groups=laid.groups,
+        groups=laid.groups if len(laid.groups) <= MOST_GROUPS else [],
         group_word=recipe.group_word,
         preparations=list(recipe.preparations()),
         reviewed=recipe.reviewed,

@@ -13,6 +13,7 @@ from runtime.request_file import Checked
 
 _CHARACTERS_PER_TOKEN = 4
 SHOWN_BATCHES = 20
+SHOWN_GROUPS = 20
 
 
 def note(text: str) -> None:
@@ -33,9 +34,11 @@ def table(result: Result, url: str | None) -> None:
     shown.add_column(overflow="fold")
     shown.add_row(result.noun, f"{result.items} of {result.target}")
     shown.add_row("batches", f"{result.batches.completed} of {result.batches.planned}, {result.rounds} round(s)")
-    for group in result.groups:
+    for group in result.groups[:SHOWN_GROUPS]:
         twins = f", {group.duplicates_rejected} duplicates rejected" if group.duplicates_rejected else ""
         shown.add_row(f"{result.group_word} {group.name}", f"{group.items} of {group.target}{twins}")
+    if len(result.groups) > SHOWN_GROUPS:
+        shown.add_row("…", f"{len(result.groups) - SHOWN_GROUPS} more")
     if result.duplicates_rejected:
         shown.add_row("duplicates", f"{result.duplicates_rejected} rejected")
     if result.fallbacks:
@@ -129,9 +132,10 @@ def plan(expected: dict[str, Any]) -> None:
     for name, value in expected["expected"].items():
         console.print(f"{name}: {value}", markup=False)
     if expected["groups"]:
-        console.print(
-            f"{expected['group_word'].lower()}: " + ", ".join(f"{n} {t}" for n, t in expected["groups"].items())
-        )
+        shown_groups = [f"{name} {count}" for name, count in expected["groups"].items()]
+        more = [f"… and {len(shown_groups) - SHOWN_GROUPS} more"] if len(shown_groups) > SHOWN_GROUPS else []
+        groups = ", ".join([*shown_groups[:SHOWN_GROUPS], *more])
+        console.print(f"{expected['group_word'].lower()}: {groups}", markup=False)
     console.print(
         f"expected tokens: about {expected['prompt_tokens']} in, {expected['completion_tokens']} out (estimated)"
     )

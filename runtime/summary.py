@@ -13,6 +13,7 @@ from quire.progress import BatchStatus
 from quire.request import Request
 from quire.slots import ranges
 from runtime.runs import Handle, state_of
+from runtime.screen import SHOWN_GROUPS
 
 _PAGE = 1000
 
@@ -73,7 +74,7 @@ def lines(shown: dict[str, Any]) -> list[str]:
     failed = [batch["batch"] for batch in shown["batch_states"] if batch["status"] == "FAILED"]
     if failed:
         said.append(f"  failed      batch {ranges(failed)}")
-    for group in shown["groups"]:
+    for group in shown["groups"][:SHOWN_GROUPS]:
         twins = f", {group['duplicates_rejected']} duplicates rejected" if group["duplicates_rejected"] else ""
         said.append(f"  {shown['group_word']} {group['name']}: {group['items']}/{group['target']}{twins}")
     said.append(f"  duplicates  {shown['duplicates_rejected']} rejected")
