@@ -31,6 +31,16 @@ _HELP = {
     "bad_json": "share whose content is broken JSON",
     "too_few": "share that lacks an item",
     "refusal": "share that is refused",
+    "hang": "share that is never answered",
+    "cut_off": "share that ends at the output limit, in the middle of an item",
+    "too_many": "share with items that nobody asked for",
+    "wrong_slots": "share whose last item names the wrong slot",
+    "content_filter": "share that a content filter stops",
+    "html": "share answered 200 with a page of HTML",
+    "empty": "share answered 200 with nothing",
+    "no_choices": "share answered 200 with choices: null",
+    "stream_cut": "share whose answer breaks off in the middle",
+    "slow": "share that takes --slow-seconds",
 }
 
 
@@ -42,6 +52,15 @@ def main() -> None:
     parser.add_argument("--latency", type=_seconds, default=0.0, help="seconds that each call takes (%(default)s)")
     parser.add_argument("--tokens-per-second", type=_seconds, default=0.0, help="pace of an answer; 0 is at once")
     parser.add_argument("--retry-after", type=_seconds, default=1.0, help="seconds that a 429 asks for (%(default)s)")
+    forms = ("seconds", "ms", "date", "none")
+    parser.add_argument("--retry-after-form", choices=forms, default="seconds", help="how a 429 says it (%(default)s)")
+    parser.add_argument("--slow-seconds", type=_seconds, default=10.0, help="what a slow call takes (%(default)s)")
+    known = ("json_schema", "json_object", "text")
+    parser.add_argument("--forms", nargs="+", choices=known, default=known, help="structured output that it knows")
+    parser.add_argument("--context-window", type=int, help="tokens of a prompt at the most")
+    parser.add_argument("--funds", type=int, help="calls until the account is empty")
+    parser.add_argument("--quota", type=int, help="calls until the day's quota is spent")
+    parser.add_argument("--quota-seconds", type=_seconds, default=3600.0, help="when it resets (%(default)s)")
     parser.add_argument("--duplicates", type=_share, default=0.0, help="share of items that repeat others")
     parser.add_argument("--strictness", type=_share, default=0.0, help="share of items that a judge refuses")
     parser.add_argument("--poison", metavar="REGEX", help="calls whose prompt has this get broken JSON, always")
