@@ -3,9 +3,10 @@
 import json
 from typing import Any, cast
 
+from activities.answer import Answer
 from activities.ask import ask_question
 from activities.bound import read
-from activities.endpoint import Answer, Endpoints
+from activities.endpoint import Endpoints
 from activities.planfile import Plans
 from activities.price import usage_of
 from activities.store import Store
@@ -57,7 +58,7 @@ async def review(given: ReviewInput, endpoints: Endpoints, plans: Plans) -> Outc
 
 
 def _entries(answer: Answer) -> list[dict[str, Any]]:
-    found = salvage(answer.text, truncated=answer.finish_reason == "length")
+    found = salvage(answer.text, truncated=answer.cut)
     return [cast(dict[str, Any], entry) for entry in found if isinstance(entry, dict)]
 
 

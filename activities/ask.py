@@ -2,47 +2,67 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
-from openai import APIConnectionError, APIStatusError, BadRequestError
+from openai import APIConnectionError, APIStatusError, BadRequestError, RateLimitError, UnprocessableEntityError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.endpoint import Answer, Endpoints, body_of, call
-from activities.failures import UnusableAnswer, from_status, setup_error
+from activities import reuse, wire
+from activities.answer import Answer
+from activities.body import Form, body_of, in_form
+from activities.endpoint import Endpoints
+from activities.failures import UnusableAnswer, again, from_status, setup_error
 from activities.store import Store, digest
 from quire.request import ModelChoice
 from recipes.spine import Question, strict
 
 BEAT = 5.0
 """Seconds between heartbeats: a dead worker is noticed within the 15 that the workflow allows."""
+LONG_ANSWER = 2000
+"""Expected output tokens from which `stream: auto` takes an answer piece by piece."""
+UNUSABLE = 16
+"""Attempts in a row that gave no answer, after which a person is told."""
+PUT_AWAY = 1.0
+"""Seconds between two writings of a streamed answer that grows."""
 
 
-async def ask(store: Store, endpoints: Endpoints, model: ModelChoice, body: dict[str, Any], label: str) -> Answer:
-    """The stored answer of this very call, or a new one.
+def filed(endpoints: Endpoints, model: ModelChoice, body: dict[str, Any], label: str) -> str:
+    """The name under which the answer to this call is kept: endpoint, model, every parameter, prompt, schema.
 
-    `label`, such as the batch's name, is part of the key: a batch that is sent again in the same words wants a new
-    answer. Raises ApplicationError, retryable or not, where no answer came.
+    `label`, such as the batch's name, is part of it: a batch that is sent again in the same words wants a new answer.
     """
-    filed = json.dumps([endpoints.identity(model), label, body], sort_keys=True, ensure_ascii=False)
-    key = f"responses/{digest(filed.encode())}.json"
+    return digest(json.dumps([endpoints.identity(model), label, body], sort_keys=True, ensure_ascii=False).encode())
+
+
+async def ask(
+    store: Store,
+    endpoints: Endpoints,
+    model: ModelChoice,
+    body: dict[str, Any],
+    name: str,
+    *,
+    expected: int = 0,
+    shared: bool = False,
+) -> Answer:
+    """The stored answer of the call filed under `name`, or a new one.
+
+    `expected` is the output tokens awaited. `shared`: an earlier run's answer serves too. Raises ApplicationError,
+    retryable or not, where no answer came.
+    """
+    key, part = f"responses/{name}.json", f"responses/{name}.part"
     if (known := await store.get(key)) is not None:
         return Answer.load(known)
-    try:
-        async with _heartbeats(), asyncio.timeout(_limit(body, model)):
-            answer = await call(endpoints.client(model), body)
-    except APIStatusError as error:
-        if isinstance(error, BadRequestError) and error.code == "context_length_exceeded":
-            raise ApplicationError(str(error)[:300], type="ContextExceeded", non_retryable=True) from None
-        raise from_status(error, model.api_key_env) from None
-    except APIConnectionError as error:
-        raise ApplicationError(f"no answer from {endpoints.address(model)}: {error}", type="NoAnswer") from None
-    except TimeoutError:
-        raise ApplicationError("the call took longer than model.timeout_seconds allows", type="TimedOut") from None
-    except UnusableAnswer as error:
-        raise ApplicationError(str(error), type="UnusableAnswer") from None
+    if (begun := await store.get(part)) is not None:  # a worker died in mid-answer: what came is the answer
+        return Answer.load(await store.put_once(key, begun))
+    if shared and (paid := await reuse.find(store, name)) is not None:
+        return Answer.load(await store.put_once(key, replace(paid, reused=True).dump()))
+    stream = expected >= LONG_ANSWER if model.stream == "auto" else model.stream
+    answer = await _answered(Call(store, endpoints, model, body, part, stream=stream))
     try:
         return Answer.load(await store.put_once(key, answer.dump()))
     except OSError as error:
@@ -55,19 +75,93 @@ async def ask_question(
     """The same for a call that makes no items: planning and judging."""
     messages = [{"role": "system", "content": question.system}, {"role": "user", "content": question.task}]
     body = body_of(model, messages, question.entry, question.count, strictly=strict(question.entry))
-    return await ask(store, endpoints, model, body, label)
+    return await ask(store, endpoints, model, body, filed(endpoints, model, body, label))
 
 
-def _limit(body: dict[str, Any], model: ModelChoice) -> float:
-    return model.timeout_seconds * (1.5 if "max_completion_tokens" in body else 1)
+class Call:
+    """One call: what is sent where, and what is heard of it while it lasts."""
+
+    def __init__(
+        self, store: Store, endpoints: Endpoints, model: ModelChoice, body: dict[str, Any], part: str, *, stream: bool
+    ) -> None:
+        self.store, self.endpoints, self.model, self.body = store, endpoints, model, body
+        self.part, self.stream = part, stream
+        self.limit = model.timeout_seconds * (1.5 if "max_completion_tokens" in body else 1)
+        self.beats: list[Any] = []
+        """What the next heartbeat says: complete items so far."""
+        self._written = time.monotonic()
+
+    async def made(self) -> Answer:
+        """The answer, in the best form of structured output that the endpoint knows."""
+        forms = self.endpoints.forms(self.model)
+        first: APIStatusError | None = None
+        for form in forms:
+            try:
+                answer = await self._sent(form)
+            except (BadRequestError, UnprocessableEntityError) as error:
+                if not _about_form(error) or form == forms[-1]:
+                    raise first or error from None
+                first = first or error
+                continue
+            self.endpoints.took(self.model, form)
+            return answer
+        raise AssertionError("there is always a form")
+
+    async def _sent(self, form: Form) -> Answer:
+        throttle = self.endpoints.throttle(self.model)
+        client, body = self.endpoints.client(self.model), in_form(self.body, form)
+        async with throttle.slot():
+            try:
+                async with asyncio.timeout(self.limit):
+                    answer = await (
+                        wire.streamed(client, body, self._heard) if self.stream else wire.whole(client, body)
+                    )
+            except RateLimitError:
+                throttle.limited()
+                raise
+            throttle.answered()
+            return answer
+
+    async def _heard(self, answer: Answer, items: int) -> None:
+        self.beats = [items]
+        if time.monotonic() - self._written >= PUT_AWAY:
+            self._written = time.monotonic()
+            await self.store.put(self.part, answer.dump())
+
+
+def _about_form(error: APIStatusError) -> bool:
+    """Whether the server may have stumbled over the form: it says so, or says nothing that is more precise."""
+    return error.param == "response_format" or (error.param is None and error.code is None)
+
+
+async def _answered(call: Call) -> Answer:
+    """The answer, or the failure as Temporal is to treat it."""
+    attempt = activity.info().attempt if activity.in_activity() else 1
+    model, endpoints = call.model, call.endpoints
+    try:
+        async with _heartbeats(call):
+            return await call.made()
+    except APIStatusError as error:
+        if isinstance(error, BadRequestError) and error.code == "context_length_exceeded":
+            raise ApplicationError(str(error)[:300], type="ContextExceeded", non_retryable=True) from None
+        raise from_status(error, model.api_key_env, attempt) from None
+    except APIConnectionError as error:
+        raise again(f"no answer from {endpoints.address(model)}: {error}", "NoAnswer", attempt) from None
+    except TimeoutError:
+        raise again("the call took longer than model.timeout_seconds allows", "TimedOut", attempt) from None
+    except UnusableAnswer as error:
+        if attempt >= UNUSABLE:
+            said = f"{endpoints.address(model)}: {error} ({attempt} times in a row)"
+            raise ApplicationError(said, type="UnusableEndpoint", non_retryable=True) from None
+        raise again(str(error), "UnusableAnswer", attempt) from None
 
 
 @asynccontextmanager
-async def _heartbeats() -> AsyncGenerator[None]:
+async def _heartbeats(call: Call) -> AsyncGenerator[None]:
     async def beat() -> None:
         while True:
-            activity.heartbeat()
-            await asyncio.sleep(BEAT)
+            activity.heartbeat(*call.beats)
+            await asyncio.sleep(1.0 if call.beats else BEAT)
 
     task = asyncio.create_task(beat())
     try:

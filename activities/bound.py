@@ -39,7 +39,11 @@ class Shelf:
 
 async def read(store: Store, key: str) -> dict[int, Row]:
     """One batch file's rows by slot number."""
-    data = await store.get(key) or b""
+    return rows_of(await store.get(key) or b"")
+
+
+def rows_of(data: bytes) -> dict[int, Row]:
+    """The rows of a batch file's content."""
     rows: list[Row] = [json.loads(line) for line in data.splitlines()]
     return {row["slot"]: row for row in rows}
 

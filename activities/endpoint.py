@@ -1,55 +1,32 @@
-"""The model's endpoint: which one, with which key, and what one call of it gives."""
+"""The endpoints of one worker process: clients, and what is learned of each while it is used."""
 
-import json
 import os
-import re
+from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Any
 
 import httpx2
 from openai import AsyncOpenAI, DefaultAioHttpClient
 
-from activities.failures import UnusableAnswer, setup_error
+from activities.body import FORMS, Form
+from activities.failures import setup_error
+from activities.throttle import Throttle
 from quire.request import ModelChoice
 
 OPENAI = "https://api.openai.com/v1"
 SIMULATOR = "simulator"
-_REASONING = re.compile(r"^(?:o[1-9]\d*|gpt-(?:[5-9]|\d{2,}))(?:[-.].*)?$")
-
-
-def reasons(model: str) -> bool:
-    """Whether the model thinks first: o1, o3, o4, gpt-5 and later families, behind any `vendor/` prefix."""
-    return bool(_REASONING.match(model.rsplit("/", 1)[-1].lower()))
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One answer, as kept in the store."""
-
-    text: str
-    finish_reason: str
-    refusal: str | None
-    usage: dict[str, int]
-    model: str
-    simulated: bool
-
-    def dump(self) -> bytes:
-        return json.dumps(self.__dict__, ensure_ascii=False).encode()
-
-    @staticmethod
-    def load(data: bytes) -> "Answer":
-        return Answer(**json.loads(data))
 
 
 @dataclass
 class Endpoints:
-    """The clients of one worker process, one per address and key variable, made when first needed.
+    """One client per address and key variable, made when first needed.
 
     `offline` is the address of the simulator where neither OPENAI_API_KEY nor OPENAI_BASE_URL is set.
     """
 
     offline: str | None = None
     _clients: dict[tuple[str, str], AsyncOpenAI] = field(default_factory=dict[tuple[str, str], AsyncOpenAI])
+    _forms: dict[tuple[str, str], Form] = field(default_factory=dict[tuple[str, str], Form])
+    _throttles: defaultdict[tuple[str, str], Throttle] = field(default_factory=lambda: defaultdict(Throttle))
 
     def address(self, model: ModelChoice) -> str:
         """Where calls go."""
@@ -59,6 +36,19 @@ class Endpoints:
         """The address as answers are filed under: the simulator's port changes with every start."""
         address = self.address(model)
         return SIMULATOR if address == self.offline else address
+
+    def throttle(self, model: ModelChoice) -> Throttle:
+        """What bounds the calls in flight of this endpoint and model, for all runs of this worker."""
+        return self._throttles[self.address(model), model.name]
+
+    def forms(self, model: ModelChoice) -> tuple[Form, ...]:
+        """The forms of structured output to be tried: the one that this endpoint took, else all, best first."""
+        known = self._forms.get((self.address(model), model.name))
+        return FORMS if known is None else (known,)
+
+    def took(self, model: ModelChoice, form: Form) -> None:
+        """This endpoint takes this form: no other is tried again."""
+        self._forms[self.address(model), model.name] = form
 
     def client(self, model: ModelChoice) -> AsyncOpenAI:
         """A client whose own retries are off: Temporal owns them."""
@@ -85,55 +75,3 @@ class Endpoints:
         for client in self._clients.values():
             await client.close()
         self._clients.clear()
-
-
-def body_of(
-    model: ModelChoice, messages: list[dict[str, str]], entry: dict[str, Any], count: int, *, strictly: bool
-) -> dict[str, Any]:
-    """The request body for exactly `count` entries of this schema."""
-    schema = {
-        "type": "object",
-        "properties": {"items": {"type": "array", "minItems": count, "maxItems": count, "items": entry}},
-        "required": ["items"],
-        "additionalProperties": False,
-    }
-    form = {"name": "items", "strict": strictly, "schema": schema}
-    body: dict[str, Any] = {
-        "model": model.name,
-        "messages": messages,
-        "response_format": {"type": "json_schema", "json_schema": form},
-    }
-    if reasons(model.name):
-        body["max_completion_tokens"] = model.max_output_tokens
-    else:
-        body["max_tokens"] = model.max_output_tokens
-        if model.temperature is not None:
-            body["temperature"] = model.temperature
-    return body
-
-
-async def call(client: AsyncOpenAI, body: dict[str, Any]) -> Answer:
-    """One call. Raises the client's errors, and UnusableAnswer for a 200 that is no chat completion."""
-    try:
-        completion = await client.chat.completions.create(**body)
-    except json.JSONDecodeError as error:
-        raise UnusableAnswer("the endpoint answered 200 with a body that is not JSON") from error
-    choices = getattr(completion, "choices", None)
-    if not choices or choices[0].message is None:
-        raise UnusableAnswer("the endpoint answered 200 without a choice; is the base URL that of an OpenAI API?")
-    choice, usage = choices[0], completion.usage
-    prompt = getattr(usage, "prompt_tokens_details", None)
-    output = getattr(usage, "completion_tokens_details", None)
-    return Answer(
-        text=choice.message.content or "",
-        finish_reason=choice.finish_reason or "",
-        refusal=choice.message.refusal,
-        usage={
-            "prompt_tokens": getattr(usage, "prompt_tokens", 0) or 0,
-            "cached_tokens": getattr(prompt, "cached_tokens", 0) or 0,
-            "completion_tokens": getattr(usage, "completion_tokens", 0) or 0,
-            "reasoning_tokens": getattr(output, "reasoning_tokens", 0) or 0,
-        },
-        model=completion.model or body["model"],
-        simulated=completion.system_fingerprint == "quire-simulator",
-    )

@@ -9,6 +9,9 @@ from email.utils import parsedate_to_datetime
 from openai import APIStatusError
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+LONG = 120.0
+"""Seconds beyond which a limit is a quota's, and the run sleeps instead of the call."""
+
 
 class UnusableAnswer(Exception):
     """A status of 200 whose body is no answer."""
@@ -19,26 +22,42 @@ def setup_error(message: str) -> ApplicationError:
     return ApplicationError(message, type="SetupError", non_retryable=True)
 
 
-def from_status(error: APIStatusError, key_variable: str) -> ApplicationError:
+def from_status(error: APIStatusError, key_variable: str, attempt: int = 1) -> ApplicationError:
     """HTTP status to retryability, by the OpenAI client's own rules; a rate limit waits as long as it asks for.
 
-    The server adds no jitter of its own: without it all throttled calls would come back in the same instant.
+    A limit that resets only much later is a spent quota: the run sleeps until then, as told in the details (seconds
+    since 1970), instead of each call for itself.
     """
     headers = error.response.headers
     hint = headers.get("x-should-retry")
-    spent = error.code == "insufficient_quota"
+    empty = error.code == "insufficient_quota"
     transient = error.status_code in {408, 409, 429} or error.status_code >= 500
-    retry = not spent and (hint == "true" or (hint != "false" and transient))
+    retry = not empty and (hint == "true" or (hint != "false" and transient))
     wait = retry_after(headers) if retry else None
+    if error.status_code == 429 and wait is not None and wait > LONG:
+        return ApplicationError(_spoken(error, key_variable), time.time() + wait, type="QuotaSpent", non_retryable=True)
     return ApplicationError(
         _spoken(error, key_variable),
-        type="InsufficientQuota" if spent else type(error).__name__,
+        type="InsufficientQuota" if empty else type(error).__name__,
         non_retryable=not retry,
-        next_retry_delay=timedelta(seconds=wait * random.uniform(1, 1.25)) if wait is not None else None,
+        next_retry_delay=jittered(wait, attempt) if retry else None,
         category=ApplicationErrorCategory.BENIGN
         if retry and error.status_code == 429
         else ApplicationErrorCategory.UNSPECIFIED,
     )
+
+
+def again(message: str, kind: str, attempt: int) -> ApplicationError:
+    """A failure that is tried again by itself, later each time."""
+    return ApplicationError(message, type=kind, next_retry_delay=jittered(None, attempt))
+
+
+def jittered(wait: float | None, attempt: int) -> timedelta:
+    """When to try again: not before `wait` is over, where it is said; else later with each attempt, up to half a
+    minute. The server adds no jitter of its own: without it all throttled calls would come back in the same instant."""
+    if wait is not None:
+        return timedelta(seconds=max(0.05, wait * random.uniform(1, 1.25)))
+    return timedelta(seconds=min(30.0, 0.5 * 2 ** min(attempt - 1, 10)) * random.uniform(0.5, 1.5))
 
 
 def _spoken(error: APIStatusError, key_variable: str) -> str:

@@ -1,20 +1,24 @@
 """Fill one batch: render its prompt, ask, keep what is good, say what is open. Or fill it from templates."""
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 
 import jsonschema_rs
 
-from activities.ask import ask
-from activities.bound import rejections
-from activities.endpoint import Answer, Endpoints, body_of
-from activities.judge import judge
+from activities import ledger, reuse
+from activities.answer import Answer
+from activities.ask import ask, filed
+from activities.body import body_of
+from activities.bound import Row, rejections, rows_of
+from activities.endpoint import Endpoints
+from activities.judge import Judged, judge
 from activities.lane import around_of, turns
 from activities.planfile import OpenPlan, Plans
 from activities.price import usage_of
 from activities.store import Store
 from quire.contracts import FallBackInput, GenerateInput
-from quire.outcome import OpenSlot, Outcome
+from quire.outcome import OpenSlot, Outcome, Usage
 from quire.slots import Batch, Slot
 from recipes.spine import Around, Item, strict
 
@@ -23,25 +27,46 @@ async def generate(given: GenerateInput, endpoints: Endpoints, plans: Plans) -> 
     """Fill one batch with one call. Raises ApplicationError, retryable or not, where no answer came."""
     plan = await plans.read(given.job)
     store = Store(given.job.store, given.job.workflow_id)
-    batch, model, recipe = given.batch, plan.request.generator, plan.recipe
+    batch, recipe, began = given.batch, plan.recipe, time.time()
+    model = plan.request.generator.instead(batch.step)
     slots = [plan.slots[number - 1] for number in batch.slots]
     around = await around_of(store, plan, slots, given.before)
     messages = await _messages(store, plan, batch, slots, around, given.before)
     schema = recipe.item_schema(slots)
-    body = body_of(model, messages, schema, len(slots), strictly=strict(schema))
-    answer = await ask(store, endpoints, model, body, batch.name)
+    body = body_of(
+        model, messages, schema, len(slots), strictly=strict(schema), unlimited=batch.full, warmer=batch.avoid > 0
+    )
+    name = filed(endpoints, model, body, f"{batch.name} again" if given.hedge else batch.name)
+    expected = plan.request.batching.tokens_per_item * len(slots)
+    answer = await ask(store, endpoints, model, body, name, expected=expected, shared=plan.request.reuse)
     judged = judge(answer, slots, recipe)
     kept = {number: recipe.settled(item, plan.slots[number - 1], around) for number, item in judged.good.items()}
-    await store.put(f"batches/{batch.name}.jsonl", _lines(kept, _source(answer, batch)))
-    filled = sorted(kept)
+    rows = await _put_away(store, batch, _lines(kept, _source(answer, batch)))
+    outcome = _outcome(answer, batch, judged, sorted(rows))
+    await ledger.write(store, outcome, batch, answer, name, seconds=time.time() - began, hedge=given.hedge)
+    if plan.request.reuse and not outcome.open and not answer.reused:
+        await reuse.remember(store, name)
+    return outcome
+
+
+async def _put_away(store: Store, batch: Batch, lines: bytes) -> dict[int, Row]:
+    """Write the batch's file, once: of two calls that race, the first one's items stay."""
+    there = await store.put_once(f"batches/{batch.name}.jsonl", lines)
+    return rows_of(there)
+
+
+def _outcome(answer: Answer, batch: Batch, judged: Judged, filled: list[int]) -> Outcome:
+    usage = usage_of(answer.model, answer.usage, simulated=answer.simulated)
+    missing = [OpenSlot(slot=number, reason="missing") for number in judged.good if number not in filled]
     return Outcome(
         batch=batch.name,
         filled=filled,
-        open=judged.open,
-        usage=usage_of(answer.model, answer.usage, simulated=answer.simulated),
+        open=[slot for slot in [*judged.open, *missing] if slot.slot not in filled],
+        usage=Usage() if answer.reused else usage,
         model=answer.model,
-        tokens_per_item=answer.usage["completion_tokens"] // len(filled) if filled else None,
+        tokens_per_item=answer.usage["completion_tokens"] // judged.read if judged.read else None,
         simulated=answer.simulated,
+        reused=answer.reused,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import jsonschema_rs
 
-from activities.endpoint import Answer
+from activities.answer import Answer
 from quire.outcome import OpenSlot, Reason
 from quire.salvage import salvage
 from quire.slots import Slot
@@ -19,6 +19,8 @@ class Judged:
 
     good: dict[int, Item] = field(default_factory=dict[int, Item])
     open: list[OpenSlot] = field(default_factory=list[OpenSlot])
+    read: int = 0
+    """Complete elements that the answer held, good or not."""
 
 
 def judge(answer: Answer, slots: Sequence[Slot], recipe: Recipe) -> Judged:
@@ -28,8 +30,8 @@ def judge(answer: Answer, slots: Sequence[Slot], recipe: Recipe) -> Judged:
     by_number = {slot.number: slot for slot in slots}
     validator = jsonschema_rs.validator_for(recipe.item_schema(slots), offline=True)
     faults: dict[int, str] = {}
-    truncated = answer.finish_reason == "length"
-    for raw in salvage(answer.text, truncated=truncated):
+    for raw in salvage(answer.text, truncated=answer.cut):
+        judged.read += 1
         if not isinstance(raw, dict):
             continue
         item = cast(Item, raw)
@@ -64,4 +66,6 @@ def _absence(answer: Answer) -> tuple[Reason, str]:
         return "refused", (answer.refusal or "the endpoint's content filter stopped the answer")[:300]
     if answer.finish_reason == "length":
         return "cut off", "the answer was cut off at the model's output limit"
+    if answer.cut:
+        return "cut off", "the connection broke off in the middle of the answer"
     return "missing", "the answer held no complete item for this slot"

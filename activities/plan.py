@@ -5,8 +5,8 @@ from pathlib import Path
 from obstore.exceptions import BaseError
 
 from activities import planfile
+from activities.body import reasons
 from activities.documents import fetch
-from activities.endpoint import reasons
 from activities.failures import setup_error
 from activities.planfile import Plans
 from activities.store import Store, digest
@@ -14,7 +14,7 @@ from quire.contracts import PlanInput, Planned
 from recipes.planning import Plan, inputs_of, lay_out
 from recipes.spine import InputError
 
-DERIVED = ("batches/", "prepared/", "duplicates/", "artifact", "dataset/", "report")
+DERIVED = ("batches/", "calls/", "prepared/", "duplicates/", "artifact", "dataset/", "report")
 """What an earlier run of the same id left, made from its answers; those are kept, and found again if they fit."""
 
 

@@ -18,14 +18,23 @@ class Store:
     """
 
     def __init__(self, root: str, workflow_id: str) -> None:
-        self.folder = quote(workflow_id, safe="-_.~ ").replace("..", "%2E%2E")
+        self._root, self.workflow_id = root, workflow_id
+        folder = _folder(workflow_id)
         if "://" in root:
-            self.address = f"{root.rstrip('/')}/{self.folder}"
+            self.address = f"{root.rstrip('/')}/{folder}"
             self._store = from_url(self.address)
         else:
-            path = Path(root).absolute() / self.folder
+            path = Path(root).absolute() / folder
             self.address = str(path)
             self._store = obstore.store.LocalStore(path, mkdir=True)
+
+    def beside(self, workflow_id: str) -> "Store":
+        """Another run's folder in the same store."""
+        return Store(self._root, workflow_id)
+
+    def holds(self, workflow_id: str) -> bool:
+        """Whether there may be a folder of another run: local ones are made by being opened."""
+        return "://" in self._root or (Path(self._root).absolute() / _folder(workflow_id)).is_dir()
 
     def where(self, key: str) -> str:
         """The address of a file, as a person would open it."""
@@ -86,6 +95,10 @@ class Store:
                 size += len(chunk)
                 await writer.write(chunk)
         return size
+
+
+def _folder(workflow_id: str) -> str:
+    return quote(workflow_id, safe="-_.~ ").replace("..", "%2E%2E")
 
 
 def digest(data: bytes) -> str:

@@ -63,6 +63,8 @@ class GenerateInput(BaseModel):
     batch: Batch
     before: list[str] = []
     """Earlier batches of the lane, whose items it reads."""
+    hedge: bool = False
+    """A second call of a batch whose first one is slow."""
 
 
 class PrepareInput(BaseModel):

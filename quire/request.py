@@ -44,6 +44,37 @@ class ModelChoice(Part):
         default=None, description="left to the endpoint where absent; reasoning models take none"
     )
     timeout_seconds: Positive = Field(default=300, description="one call's limit; reasoning models get 1.5 times this")
+    stream: Literal["auto"] | StrictBool = Field(
+        default="auto", description="take answers piece by piece; auto: those that are expected to be long"
+    )
+    fallbacks: tuple["Fallback", ...] = Field(default=(), description="other models, when tries are used up")
+
+    def instead(self, step: int) -> "ModelChoice":
+        """This model, or the one that takes its place after `step` changes."""
+        if not step:
+            return self
+        other = self.fallbacks[step - 1]
+        changes = {key: value for key, value in other.model_dump().items() if value is not None}
+        return ModelChoice.model_validate(self.model_dump(exclude={"fallbacks"}) | changes)
+
+
+class Fallback(Part):
+    """Another model that is asked when the tries of the one before are used up."""
+
+    name: StrictStr = Field(min_length=1, description="model name, as its endpoint knows it")
+    max_output_tokens: Positive | None = Field(default=None, description="the same as the first model's where absent")
+    base_url: StrictStr | None = Field(default=None, description="the same endpoint where absent")
+    api_key_env: StrictStr | None = Field(
+        default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="the same key where absent"
+    )
+
+
+class Hedge(Part):
+    """A second call that races a slow one; both are paid for."""
+
+    after: Annotated[StrictFloat | StrictInt, Field(gt=1, le=100)] = Field(
+        default=3.0, description="how many times the usual time a call may take before a second one starts"
+    )
 
 
 class Batching(Part):
@@ -57,6 +88,10 @@ class Batching(Part):
         default=None, description="older systems' name: calls in flight for topic_dataset, items a call elsewhere"
     )
     tokens_per_item: Positive = Field(default=500, description="output tokens of an item, until usage is seen")
+    warm_up: StrictBool = Field(
+        default=False, description="one batch goes ahead, so that the others find the prompt in the provider's cache"
+    )
+    hedge: Hedge | None = Field(default=None, description="a second call races a slow one; off where absent")
     context: Literal["none", "window", "summary", "conversation"] | None = Field(
         default=None,
         description="what a batch sees of those before it in its lane: nothing (all side by side), the last item's "
@@ -68,6 +103,15 @@ class Retry(Part):
     """How often a slot's content is tried. Waiting out a rate limit or a dropped connection is not a try."""
 
     attempts: Annotated[StrictInt, Field(ge=1, le=20)] = Field(default=3, description="tries of one slot's content")
+
+
+class Budget(Part):
+    """What a run may spend; at the cap it waits for `raise_budget` or `finish_now`."""
+
+    tokens: Positive | None = Field(default=None, description="tokens in and out, together")
+    usd: Annotated[StrictFloat | StrictInt, Field(gt=0)] | None = Field(
+        default=None, description="at list prices; only for models whose price is known"
+    )
 
 
 class Duplicates(Part):
@@ -117,6 +161,11 @@ class Request(Part):
         "the run",
     )
     duplicates: Duplicates = Duplicates()
+    budget: Budget = Budget()
+    reuse: StrictBool = Field(default=True, description="take answers that an earlier run in this store paid for")
+    approve: Literal["no", "plan", "first_batch"] = Field(
+        default="no", description="wait for a person before the first call, or after the first batch"
+    )
     output: Output = Output()
 
     @property
@@ -125,4 +174,7 @@ class Request(Part):
         return self.worker_model or self.model
 
 
-__all__ = ["MAX_TARGET", "Batching", "Duplicates", "Format", "ModelChoice", "Output", "Part", "Request", "Retry"]
+__all__ = [
+    "MAX_TARGET", "Batching", "Budget", "Duplicates", "Fallback", "Format", "Hedge", "ModelChoice", "Output", "Part",
+    "Request", "Retry",
+]  # fmt: skip

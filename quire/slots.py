@@ -32,6 +32,10 @@ class Batch(BaseModel):
     """Which try of these slots' content this is, from 1."""
     hints: tuple[str, ...] = ()
     """What was wrong the last time, for the prompt; short, one sentence each."""
+    step: int = 0
+    """Which of the models is asked: 0 is the first, then its fallbacks in order."""
+    full: bool = False
+    """Whether the answer may be as long as the model can make it: a single item was cut off at the usual limit."""
     avoid: int = 0
     """The round of the duplicate check that opened these slots again; what it found is in the store."""
 
