@@ -4,13 +4,16 @@ import sys
 
 from cyclopts import CycloptsError
 
-from runtime import commands, mending, recipe_commands, topic_commands
+from runtime import commands, mending, recipe_commands, steering, stories, topic_commands
 from runtime.api import GenerationFailed, generate
 from runtime.app import app
 from runtime.errors import SetupError
 from runtime.leaving import leave
 
-__all__ = ["GenerationFailed", "commands", "generate", "main", "mending", "recipe_commands", "topic_commands"]
+__all__ = [
+    "GenerationFailed", "commands", "generate", "main", "mending", "recipe_commands", "steering", "stories",
+    "topic_commands",
+]  # fmt: skip
 
 
 def main() -> int:

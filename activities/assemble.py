@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema_rs
 from temporalio import activity
 
-from activities import formats, planfile
+from activities import formats, ledger, planfile
 from activities.bound import Shelf, open_shelf
 from activities.formats import Bound
 from activities.planfile import OpenPlan, Plans
@@ -35,6 +35,7 @@ async def assemble(given: AssembleInput, plans: Plans) -> Assembled:
         "simulated": given.simulated,
     }
     where, problems = await bind(plan, shelf, store, facts)
+    await ledger.bind(store, plan, shelf, reasons)
     return Assembled(
         artifact=where,
         items=len(shelf),
@@ -43,8 +44,10 @@ async def assemble(given: AssembleInput, plans: Plans) -> Assembled:
     )
 
 
-async def bind(plan: OpenPlan, shelf: Shelf, store: Store, facts: Mapping[str, Any]) -> tuple[str | None, list[str]]:
-    """Write every form; the first one's address, and what the recipe's own check says.
+async def bind(
+    plan: OpenPlan, shelf: Shelf, store: Store, facts: Mapping[str, Any], *, into: str = ""
+) -> tuple[str | None, list[str]]:
+    """Write every form, below `into`; the first one's address, and what the recipe's own check says.
 
     `facts` are what only the run knows: verdict, batches, usage, simulated. The same facts give the same bytes.
     """
@@ -54,8 +57,8 @@ async def bind(plan: OpenPlan, shelf: Shelf, store: Store, facts: Mapping[str, A
     metadata = _metadata(plan, facts, len(shelf))
     bound = Bound(plan, shelf, metadata, plan.recipe.sections(outlines), _beat)
     for kind in plan.request.output.formats:
-        await formats.write(kind, bound, store)
-    return store.where(formats.ADDRESSES[plan.request.output.formats[0]]), plan.recipe.problems(outlines)
+        await formats.write(kind, bound, store, into=into)
+    return store.where(into + formats.ADDRESSES[plan.request.output.formats[0]]), plan.recipe.problems(outlines)
 
 
 async def _outlines(plan: OpenPlan, shelf: Shelf) -> list[Item]:

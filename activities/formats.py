@@ -38,15 +38,15 @@ _CARD = "dataset/README.md"
 _ROWS = "dataset/data/train-00000-of-00001.jsonl"
 
 
-async def write(kind: Format, bound: Bound, store: Store) -> None:
-    """Write one form of the artifact."""
+async def write(kind: Format, bound: Bound, store: Store, *, into: str = "") -> None:
+    """Write one form of the artifact, below `into`."""
     if kind == "json":
-        await store.write(ADDRESSES[kind], _json(bound))
+        await store.write(into + ADDRESSES[kind], _json(bound))
     elif kind == "jsonl":
-        await store.write(ADDRESSES[kind], _jsonl(bound))
+        await store.write(into + ADDRESSES[kind], _jsonl(bound))
     else:
-        await store.write(_ROWS, _jsonl(bound))
-        await store.put(_CARD, _card(bound).encode())
+        await store.write(into + _ROWS, _jsonl(bound))
+        await store.put(into + _CARD, _card(bound).encode())
 
 
 async def _jsonl(bound: Bound) -> AsyncIterator[bytes]:

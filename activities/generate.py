@@ -43,7 +43,7 @@ async def generate(given: GenerateInput, endpoints: Endpoints, plans: Plans) -> 
     kept = {number: recipe.settled(item, plan.slots[number - 1], around) for number, item in judged.good.items()}
     rows = await _put_away(store, batch, _lines(kept, _source(answer, batch)))
     outcome = _outcome(answer, batch, judged, sorted(rows))
-    await ledger.write(store, outcome, batch, answer, name, seconds=time.time() - began, hedge=given.hedge)
+    await ledger.write(store, outcome, batch, answer, name, began=began, hedge=given.hedge)
     if plan.request.reuse and not outcome.open and not answer.reused:
         await reuse.remember(store, name)
     return outcome

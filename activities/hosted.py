@@ -10,11 +10,12 @@ from activities.assemble import assemble, verify
 from activities.deduplicate import deduplicate
 from activities.endpoint import Endpoints
 from activities.generate import fall_back, generate
-from activities.plan import plan
+from activities.plan import extend, plan
 from activities.planfile import Plans
 from quire.contracts import (
     ASSEMBLE,
     DEDUPLICATE,
+    EXTEND,
     FALL_BACK,
     GENERATE,
     PLAN,
@@ -25,6 +26,8 @@ from quire.contracts import (
     AssembleInput,
     Deduplicated,
     DeduplicateInput,
+    Extended,
+    ExtendInput,
     FallBackInput,
     GenerateInput,
     PlanInput,
@@ -53,6 +56,7 @@ class Activities:
             self.review,
             self.fall_back,
             self.deduplicate,
+            self.extend,
             self.assemble,
             self.verify,
         ]
@@ -76,6 +80,10 @@ class Activities:
     @activity.defn(name=DEDUPLICATE)
     async def deduplicate(self, given: DeduplicateInput) -> Deduplicated:
         return await deduplicate(given, self.plans)
+
+    @activity.defn(name=EXTEND)
+    async def extend(self, given: ExtendInput) -> Extended:
+        return await extend(given, self.plans)
 
     @activity.defn(name=GENERATE)
     async def generate(self, given: GenerateInput) -> Outcome:

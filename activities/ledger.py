@@ -1,8 +1,10 @@
 """What every call came to, one small file each, and the ledger that an auditor reads: a line for each slot."""
 
 import json
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from activities.answer import Answer
@@ -17,10 +19,12 @@ Attempt = dict[str, Any]
 
 
 async def write(
-    store: Store, outcome: Outcome, batch: Batch, answer: Answer, name: str, *, seconds: float, hedge: bool
+    store: Store, outcome: Outcome, batch: Batch, answer: Answer, name: str, *, began: float, hedge: bool
 ) -> None:
-    """Note one call: which slots it was asked for, what came back, what it took."""
+    """Note one call that began at `began`, seconds since 1970: its slots, what came back, what it took."""
     row = {
+        "began": datetime.fromtimestamp(began, UTC).isoformat(timespec="milliseconds"),
+        "seconds": round(time.time() - began, 3),
         "batch": batch.name,
         "try": batch.tries,
         "model": answer.model,
@@ -33,13 +37,12 @@ async def write(
         "cost_usd": outcome.usage.cost_usd,
         "reused": answer.reused,
         "hedge": hedge,
-        "seconds": round(seconds, 3),
     }
     await store.put(f"calls/{batch.name}{'.again' if hedge else ''}.json", json.dumps(row, ensure_ascii=False).encode())
 
 
 async def stories(store: Store, *, only: int | None = None) -> dict[int, list[Attempt]]:
-    """By slot number: what each call that asked for it came to, in the order of the calls' names."""
+    """By slot number: what each call that asked for it came to, in the order in which they began."""
     found: defaultdict[int, list[Attempt]] = defaultdict(list)
     async for key in store.keys("calls/"):
         call = json.loads(await store.get(key) or b"{}")
@@ -48,7 +51,7 @@ async def stories(store: Store, *, only: int | None = None) -> dict[int, list[At
         for number, said in [*((n, "filled") for n in call["filled"]), *call["open"].items()]:
             if only in (None, int(number)):
                 found[int(number)].append(shared | {"came_to": said, "slots_in_call": slots})
-    return found
+    return {number: sorted(attempts, key=lambda attempt: attempt["began"]) for number, attempts in found.items()}
 
 
 async def twins_of(store: Store) -> dict[int, list[dict[str, Any]]]:

@@ -1,48 +1,80 @@
-"""Lay a request out: read its inputs, make the slots, write the plan."""
+"""Lay a request out: read its inputs, make the slots, write the plan. Or make a plan longer, or take one over."""
 
 from pathlib import Path
 
 from obstore.exceptions import BaseError
 
-from activities import planfile
+from activities import planfile, taking_over
 from activities.body import reasons
 from activities.documents import fetch
 from activities.failures import setup_error
 from activities.planfile import Plans
+from activities.price import must_be_known, usd_per_token
 from activities.store import Store, digest
-from quire.contracts import PlanInput, Planned
+from quire.contracts import Extended, ExtendInput, Job, PlanInput, Planned
+from quire.request import Request
+from recipes.longer import longer
 from recipes.planning import Plan, inputs_of, lay_out
 from recipes.spine import InputError
 
-DERIVED = ("batches/", "calls/", "prepared/", "duplicates/", "artifact", "dataset/", "report")
+DERIVED = ("batches/", "calls/", "prepared/", "duplicates/", "artifact", "dataset/", "report", "ledger", "snapshot")
 """What an earlier run of the same id left, made from its answers; those are kept, and found again if they fit."""
+MOST_GROUPS = 2000
+"""Groups that a run counts by: they travel in every result, and a payload has its limit. Beyond it none are shown."""
+_CHARACTERS_PER_TOKEN = 4
 
 
 async def plan(given: PlanInput, plans: Plans, *, search_attributes: bool) -> Planned:
     """Plan a run. Bad input is an error that is not retried, in words for the person."""
+    store = _store(given.job, given.request)
+    known = await planfile.laid(store) if given.take_over else None
+    try:
+        laid = known or await _laid(given, store)
+        must_be_known(laid.request)
+        if known is not None and given.more:
+            laid = longer(known, given.more)
+    except InputError as error:
+        raise setup_error(f"{error.field}: {error}") from error
+    if known is None:
+        for prefix in DERIVED:
+            await store.remove(prefix)
+    if laid is not known:
+        await planfile.write(store, laid)
+    plans.forget(given.job)
+    planned = _planned(laid, search_attributes=search_attributes)
+    return planned if known is None else planned.model_copy(update={"taken_over": await taking_over.left(store, laid)})
+
+
+async def extend(given: ExtendInput, plans: Plans) -> Extended:
+    """Lay out so many slots more, behind those that there are."""
+    store = Store(given.job.store, given.job.workflow_id)
+    known = await planfile.laid(store)
+    if known is None:
+        raise setup_error("the plan is not in the store that this worker sees")
+    try:
+        laid = longer(known, given.more)
+    except InputError as error:
+        raise setup_error(f"{error.field}: {error}") from error
+    await planfile.write(store, laid)
+    plans.forget(given.job)
+    before = len(known.sizes)
+    after = laid.after[before:] if laid.after else []
+    return Extended(sizes=laid.sizes[before:], after=after, groups=laid.groups)
+
+
+async def _laid(given: PlanInput, store: Store) -> Plan:
     request = given.request
     if request.seed is None:
         request = request.model_copy(update={"seed": int(digest(given.job.workflow_id.encode())[:8], 16)})
-    try:
-        inputs_of(request)
-        store = _store(given)
-        texts, documents = await fetch(request, store, Path.cwd())
-        laid = lay_out(request, texts, documents)
-    except InputError as error:
-        raise setup_error(f"{error.field}: {error}") from error
-    for prefix in DERIVED:
-        await store.remove(prefix)
-    await planfile.write(store, laid)
-    plans.forget(given.job)
-    return _planned(laid, search_attributes=search_attributes)
-
-
-MOST_GROUPS = 2000
-"""Groups that a run counts by: they travel in every result, and a payload has its limit. Beyond it none are shown."""
+    inputs_of(request)
+    texts, documents = await fetch(request, store, Path.cwd())
+    return lay_out(request, texts, documents)
 
 
 def _planned(laid: Plan, *, search_attributes: bool) -> Planned:
     request, recipe = laid.request, laid.recipe
+    prompt = len(recipe.system()) + sum(len(slot.brief) for slot in laid.slots) // max(1, len(laid.sizes))
+    completion = request.batching.tokens_per_item * len(laid.slots) // max(1, len(laid.sizes))
     return Planned(
         sizes=laid.sizes,
         noun=recipe.noun,
@@ -55,14 +87,16 @@ def _planned(laid: Plan, *, search_attributes: bool) -> Planned:
         reviewed=recipe.reviewed,
         resize=request.batching.enabled and request.batching.size == "auto",
         tokens_per_item=request.batching.tokens_per_item,
+        prompt_tokens=prompt // _CHARACTERS_PER_TOKEN,
+        usd_per_token=usd_per_token(request.generator.name, prompt // _CHARACTERS_PER_TOKEN, completion),
         reasoning=reasons(request.generator.name),
         warnings=laid.warnings,
         search_attributes=search_attributes,
     )
 
 
-def _store(given: PlanInput) -> Store:
+def _store(job: Job, request: Request) -> Store:
     try:
-        return Store(given.job.store, given.job.workflow_id)
+        return Store(job.store, job.workflow_id)
     except (OSError, ValueError, BaseError) as error:
-        raise setup_error(f"output.store: {given.job.store} cannot be used: {error}") from error
+        raise setup_error(f"output.store: {request.output.store} cannot be used: {error}") from error

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from activities.failures import setup_error
 from activities.store import Store
 from quire.contracts import Job
+from quire.progress import Group
 from quire.request import Request
 from quire.slots import Slot
 from recipes.planning import Plan, kind
@@ -32,6 +33,8 @@ async def write(store: Store, plan: Plan) -> None:
         "texts": dict(plan.recipe.texts),
         "documents": dict(plan.recipe.documents),
         "sizes": plan.sizes,
+        "after": plan.after,
+        "groups": [group.model_dump(mode="json") for group in plan.groups],
     }
     lines = [json.dumps(head, ensure_ascii=False), *(slot.model_dump_json() for slot in plan.slots)]
     await store.put(KEY, ("\n".join(lines) + "\n").encode())
@@ -47,6 +50,16 @@ async def read(store: Store) -> OpenPlan | None:
     request = Request.model_validate(said["request"])
     recipe = kind(request)(request, said["texts"], said["documents"])
     return OpenPlan(request, recipe, [Slot.model_validate_json(row) for row in rows])
+
+
+async def laid(store: Store) -> Plan | None:
+    """The plan of a store with its batches, to be gone on with; None where there is none."""
+    found = await read(store)
+    if found is None:
+        return None
+    head = json.loads((await store.get(KEY) or b"{}").split(b"\n", 1)[0])
+    groups = [Group.model_validate(group) for group in head.get("groups", [])]
+    return Plan(found.request, found.recipe, found.slots, head["sizes"], head.get("after", []), groups, [])
 
 
 class Plans:

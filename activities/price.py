@@ -1,6 +1,8 @@
 """What tokens cost, by genai-prices; an unknown model's cost is unknown, never 0."""
 
 from quire.outcome import Usage
+from quire.request import Request
+from recipes.spine import InputError
 
 
 def list_price(model: str, usage: Usage) -> float | None:
@@ -17,6 +19,20 @@ def list_price(model: str, usage: Usage) -> float | None:
         return float(calc_price(priced, model_ref=model.rsplit("/", 1)[-1]).total_price)
     except LookupError:
         return None
+
+
+def usd_per_token(model: str, prompt: int, completion: int) -> float | None:
+    """USD of a token at list price, where so many come in and go out; None where the price is unknown."""
+    usage = Usage(prompt_tokens=max(1, prompt), completion_tokens=max(1, completion))
+    price = list_price(model, usage)
+    return None if price is None else price / (usage.prompt_tokens + usage.completion_tokens)
+
+
+def must_be_known(request: Request) -> None:
+    """Raise InputError for a budget in dollars where the price of a token is not known."""
+    if request.budget.usd is not None and usd_per_token(request.generator.name, 1, 1) is None:
+        name = request.generator.name
+        raise InputError("budget.usd", f"the price of {name} is not known; give budget.tokens instead")
 
 
 def usage_of(model: str, tokens: dict[str, int], *, simulated: bool) -> Usage:

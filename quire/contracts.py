@@ -8,11 +8,17 @@ from quire.request import Request
 from quire.slots import Batch
 
 PLAN, PREPARE, GENERATE, REVIEW, FALL_BACK = "plan", "prepare", "generate", "review", "fall_back"
-DEDUPLICATE, ASSEMBLE, VERIFY = "deduplicate", "assemble", "verify"
+DEDUPLICATE, EXTEND, ASSEMBLE, VERIFY = "deduplicate", "extend", "assemble", "verify"
 WORKFLOW = "GenerateArtifact"
 
-FATAL = ("AuthenticationError", "PermissionDeniedError", "NotFoundError", "InsufficientQuota", "SetupError")
+FATAL = ("NotFoundError",)
 """Failure types that no other batch can escape: the run stops at once instead of failing slot by slot."""
+MENDABLE = ("AuthenticationError", "PermissionDeniedError", "InsufficientQuota", "SetupError", "UnusableEndpoint")
+"""Failure types that a person can mend from outside: the run pauses, says what to do, and goes on when resumed."""
+ASLEEP = "QuotaSpent"
+"""A quota that resets at a time that the failure's first detail tells, in seconds since 1970: the run sleeps."""
+DIVISIBLE = ("BadRequestError", "UnprocessableEntityError", "ContextExceeded")
+"""Failure types that may be one slot's doing: the batch is halved until the bad slot stands alone."""
 
 
 class Job(BaseModel):
@@ -27,6 +33,10 @@ class PlanInput(BaseModel):
 
     job: Job
     request: Request
+    take_over: bool = False
+    """Go on with what an ended run of this id left in the store; only its open slots are to be made."""
+    more: int = 0
+    """Slots to be added to those of the run that is taken over."""
 
 
 class Planned(BaseModel):
@@ -49,11 +59,49 @@ class Planned(BaseModel):
     resize: bool = False
     """Whether batches not yet sent shrink to what an answer turns out to have room for."""
     tokens_per_item: int
+    prompt_tokens: int = 0
+    """Of one call, by estimate."""
+    usd_per_token: float | None = None
+    """In and out mixed, by list price and estimate; None where the price is unknown."""
+    taken_over: "TakenOver | None" = None
     reasoning: bool = False
     """A model that thinks first: its calls get 1.5 times the time limit."""
     warnings: list[str] = []
     search_attributes: bool = False
     """Whether the server knows Quire's search attributes: setting an unknown one would wedge the run."""
+
+
+class TakenOver(BaseModel):
+    """What an ended run left: which slots are open, and what it had counted."""
+
+    open: list[tuple[int, int]]
+    """First and last of each range of open slots."""
+    label: str
+    """Goes into the names of this run's batches, so that they are new."""
+    checks: int = 0
+    """Rounds of the duplicate check that are in the store."""
+    files: dict[int, list[str]] = {}
+    """In lanes: the batches that filled slots, by planned batch."""
+    usage: Usage = Usage()
+    models: dict[str, Usage] = {}
+    rounds: int = 1
+    duplicates_rejected: int = 0
+    fallbacks: int = 0
+
+
+class ExtendInput(BaseModel):
+    """A plan to be made longer by so many slots."""
+
+    job: Job
+    more: int
+
+
+class Extended(BaseModel):
+    """What is added to a plan: batches of the new slots, and all groups as they are now."""
+
+    sizes: list[int]
+    after: list[int]
+    groups: list[Group] = []
 
 
 class GenerateInput(BaseModel):

@@ -35,6 +35,8 @@ class Group(BaseModel):
     items: int = 0
     failed: int = 0
     duplicates_rejected: int = 0
+    usage: Usage = Usage()
+    """What the calls for its slots took."""
     ended_at: int | None = None
     """Items of the whole run at the moment when the last of this group's was there."""
 
@@ -48,6 +50,7 @@ class BatchStatus(BaseModel):
     batch: int
     slots: str
     status: BatchState
+    usage: Usage = Usage()
 
 
 class Progress(BaseModel):
@@ -56,12 +59,17 @@ class Progress(BaseModel):
     workflow_id: str
     recipe: str
     stage: Literal["planning", "generating", "paused", "assembling", "done"] = "planning"
+    why: str = ""
+    """Why nothing goes on, and what a person can do about it; empty while it does."""
+    waits_for: Literal["", "person", "budget", "approval", "repair", "quota"] = ""
+    """What has to happen: a `resume`, a higher budget, an `approve`, something mended, or the time when it resets."""
     noun: str = "items"
     target: int = 0
     items: int = 0
     failed: int = 0
     batches: BatchCounts = BatchCounts()
     in_flight: int = 0
+    concurrency: int = 0
     rounds: int = 0
     usage: Usage = Usage()
     models: dict[str, Usage] = {}
@@ -108,7 +116,7 @@ def line(progress: Progress) -> str:
         return "Planning"
     if progress.stage == "assembling":
         return f"Assembling {progress.items}/{progress.target} {progress.noun}"
-    state = " (paused)" if progress.stage == "paused" else ""
+    state = f" (paused: {progress.why})" if progress.why else " (paused)" if progress.stage == "paused" else ""
     if progress.group_word == CYCLE and progress.groups:
         return cycle_line(progress.groups, current(progress.groups), progress.items) + state
     return (

@@ -65,8 +65,9 @@ class Schedule(BaseModel):
             else:
                 self.ready.appendleft(part)
 
-    def done(self, name: str) -> int | None:
-        """A batch has no open slot left. Returns the number of the planned batch that is done by this, if one is."""
+    def done(self, name: str) -> str | None:
+        """A batch has no open slot left. Returns the name of the batch that is done by this as it was sent at first,
+        before it was split; None as long as other parts of it are open."""
         del self.live[name]
         self.ready.extend(self.blocked.pop(name, []))
         self.skip_blocked()
@@ -74,7 +75,7 @@ class Schedule(BaseModel):
         if parent in self.live:
             self.live[parent] -= 1
             return None if self.live[parent] else self.done(parent)
-        return int(name) if name.isdecimal() else None
+        return name
 
     def put_back(self, batch: Batch) -> None:
         """A batch that was sent and not answered: it is to be sent again as it is."""
@@ -98,6 +99,11 @@ class Schedule(BaseModel):
         for batch in batches:
             self.live[batch.name] = 1
             self.ready.append(batch)
+
+    def skip_all(self, files: dict[int, list[str]]) -> None:
+        """All planned batches were sent by an earlier run, which left these `files`."""
+        self.next_batch, self.next_slot = len(self.sizes), sum(self.sizes) + 1
+        self.files = files
 
     def untouched(self) -> list[int]:
         """Slot numbers of batches that were never sent, or that wait to be sent again."""

@@ -93,7 +93,7 @@ def lay_out(request: Request, texts: Mapping[str, str], documents: Mapping[str, 
     recipe = kind(settled)(settled, texts, documents)
     target = settled.target or recipe.default_target()
     groups = recipe.groups(target)
-    sizes = [_sizes(settled, recipe, group.target) for group in groups]
+    sizes = [sizes_of(settled, recipe, group.target) for group in groups]
     flat = [size for group in sizes for size in group]
     slots, warnings = recipe.lay_out(flat)
     if request.batching.batch_size is not None:
@@ -102,7 +102,7 @@ def lay_out(request: Request, texts: Mapping[str, str], documents: Mapping[str, 
     return Plan(settled, recipe, slots, flat, recipe.after(sizes), shown, warnings)
 
 
-def _sizes(request: Request, recipe: Recipe, slots: int) -> list[int]:
+def sizes_of(request: Request, recipe: Recipe, slots: int) -> list[int]:
     """Slots of each batch of a group."""
     batching = request.batching
     if not batching.enabled:

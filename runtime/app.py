@@ -14,6 +14,7 @@ Target = Annotated[Path, Parameter(help="the request, YAML or JSON")]
 Id = Annotated[str, Parameter(help="the run's workflow id")]
 
 
-def overrides(said: list[str] | None, concurrency: int | None) -> list[str]:
+def overrides(said: list[str] | None, concurrency: int | None, *, fresh: bool = False) -> list[str]:
     """`--set` and the options that are short for one, in one list."""
-    return [*(said or []), *([f"batching.concurrency={concurrency}"] if concurrency is not None else [])]
+    width = [f"batching.concurrency={concurrency}"] if concurrency is not None else []
+    return [*(said or []), *width, *(["reuse=false"] if fresh else [])]

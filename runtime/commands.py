@@ -5,14 +5,13 @@ import signal
 from typing import Annotated
 
 from cyclopts import Parameter
-from temporalio.client import WorkflowExecutionStatus
 
 from runtime import embedded, logs, screen, summary
 from runtime.app import Concurrency, Id, Json, Overrides, Target, app, overrides
 from runtime.connect import connected
 from runtime.errors import SetupError
 from runtime.request_file import load
-from runtime.runs import attach, request_of
+from runtime.runs import attach, is_live, request_of
 from runtime.seeing import run_checked, see_through, tell
 from runtime.settings import home
 from runtime.worker import hosted
@@ -26,12 +25,17 @@ async def run(
     id: Annotated[str | None, Parameter(help="the run's id; the same id again attaches to that run")] = None,
     set: Overrides = None,
     concurrency: Concurrency = None,
+    fresh: Annotated[
+        bool, Parameter(negative=(), help="ask anew even where an earlier run paid for the answer")
+    ] = False,
     detach: Annotated[bool, Parameter(negative=(), help="start the run and leave it to other workers")] = False,
     json: Json = False,
 ) -> int:
     """Start a run, or attach to it, and show it until it ends. Ctrl-C leaves the run as it is, to go on later."""
     logs.configure()
-    code, _ = await run_checked(load(request, overrides(set, concurrency)), request, id=id, detach=detach, json=json)
+    code, _ = await run_checked(
+        load(request, overrides(set, concurrency, fresh=fresh)), request, id=id, detach=detach, json=json
+    )
     return code
 
 
@@ -55,7 +59,7 @@ async def watch(id: Id, /, *, json: Json = False) -> int:
     logs.configure()
     async with connected(start_embedded=True) as connection:
         handle = await attach(connection.client, id)
-        if (await handle.describe()).status != WorkflowExecutionStatus.RUNNING:
+        if not await is_live(handle):
             return (await tell(connection, handle, json=json))[0]
         async with hosted(connection.client):
             return (await see_through(connection, handle, json=json))[0]
@@ -81,7 +85,7 @@ async def result(id: Id, /, *, json: Json = False) -> int:
     logs.configure()
     async with connected(start_embedded=False) as connection:
         handle = await attach(connection.client, id)
-        if (await handle.describe()).status == WorkflowExecutionStatus.RUNNING:
+        if await is_live(handle):
             raise SetupError(f"run {id} has not ended; see it with: uv run starter.py watch {id}")
         return (await tell(connection, handle, json=json))[0]
 
@@ -112,7 +116,7 @@ async def cancel(id: Id, /) -> int:
     logs.configure()
     async with connected(start_embedded=False) as connection:
         handle = await attach(connection.client, id)
-        if (await handle.describe()).status != WorkflowExecutionStatus.RUNNING:
+        if not await is_live(handle):
             raise SetupError(f"run {id} has ended already")
         await handle.cancel()
         print(f"{id}: cancelling; what is there is kept: uv run starter.py watch {id}")

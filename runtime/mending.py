@@ -4,7 +4,6 @@ import hashlib
 from typing import Annotated
 
 from cyclopts import Parameter
-from temporalio.client import WorkflowExecutionStatus
 
 from activities import formats, planfile
 from activities.assemble import rebuild as rebound
@@ -15,7 +14,7 @@ from runtime import logs, screen
 from runtime.app import Id, Json, app
 from runtime.connect import Connection, connected
 from runtime.errors import SetupError
-from runtime.runs import Handle, attach, outcome_of, progress_soon, request_of, start_again
+from runtime.runs import Handle, attach, is_live, outcome_of, progress_soon, request_of, start_again
 from runtime.seeing import see_through, tell
 from runtime.worker import hosted
 
@@ -26,18 +25,17 @@ async def resume(id: Id, /, *, json: Json = False) -> int:
     logs.configure()
     async with connected(start_embedded=True) as connection:
         handle = await attach(connection.client, id)
-        if (await handle.describe()).status != WorkflowExecutionStatus.RUNNING:
+        if not await is_live(handle):
             result, _ = await outcome_of(handle)
             if result is not None and result.verdict == "complete":
                 screen.note(f"run {id} is complete already")
                 return (await tell(connection, handle, json=json))[0]
-            return await _anew(connection, handle, json=json)
+            return await go_on(connection, handle, json=json)
         async with hosted(connection.client):
             progress = await progress_soon(handle)
             if progress is not None:
                 _say(id, progress)
-                if progress.stage == "paused":
-                    await handle.signal("resume")
+            await handle.signal("resume")
             return (await see_through(connection, handle, json=json))[0]
 
 
@@ -48,14 +46,15 @@ def _say(id: str, progress: Progress) -> None:
         screen.note(f"going on with {id} from the plan")
 
 
-async def _anew(connection: Connection, handle: Handle, *, json: bool) -> int:
+async def go_on(connection: Connection, handle: Handle, *, json: bool, more: int = 0) -> int:
+    """Take an ended run over: what is filled stays, what is open, and `more`, is made."""
     request = await request_of(connection.client, handle)
     store = Store(request.output.store, handle.id)
     plan = await planfile.read(store)
     there = len(await open_shelf(store))
-    again = await start_again(connection.client, handle.id, request)
-    total = len(plan.slots) if plan else "?"
-    screen.note(f"going on with {handle.id} from {there}/{total}; answers in the store are used")
+    again = await start_again(connection.client, handle.id, request, more=more)
+    total = len(plan.slots) + more if plan else "?"
+    screen.note(f"going on with {handle.id} from {there}/{total}; only what is open is asked for")
     async with hosted(connection.client):
         return (await see_through(connection, again, json=json))[0]
 

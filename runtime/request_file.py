@@ -12,6 +12,7 @@ from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError
 
 from activities.documents import read_all
+from activities.price import must_be_known
 from quire.request import Part, Request
 from recipes.planning import Plan, inputs_of, lay_out
 from recipes.spine import InputError
@@ -59,7 +60,9 @@ def _checked(raw: Mapping[str, Any], base: Path, place: Callable[[Sequence[str]]
         inputs_of(request)
         texts, documents = read_all(request, base)
         request = _absolute_store(request, base)
-        return Checked(request, texts, documents, lay_out(request, texts, documents))
+        plan = lay_out(request, texts, documents)
+        must_be_known(plan.request)
+        return Checked(request, texts, documents, plan)
     except InputError as error:
         raise SetupError(f"{place(error.field.split('.'))}: {error.field}: {error}") from None
 
@@ -130,7 +133,9 @@ def _plain(value: Any) -> Any:
 
 def _told(entry: Any, place: Callable[[Sequence[str]], str]) -> str:
     loc = tuple(
-        str(part) for part in entry["loc"] if not str(part).startswith(("constrained", "literal", "int", "float"))
+        str(part)
+        for part in entry["loc"]
+        if not str(part).startswith(("constrained", "literal", "int", "float", "bool"))
     )
     found = "" if entry["type"] == "missing" else f", found {entry['input']!r}"[:80]
     if entry["type"] == "extra_forbidden":

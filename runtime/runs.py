@@ -24,6 +24,7 @@ from quire.progress import Progress, Result
 from quire.request import Request
 from runtime.errors import SetupError
 from runtime.settings import TASK_QUEUE
+from workflows.state import State
 
 Handle = WorkflowHandle[Any, Result]
 
@@ -58,6 +59,11 @@ async def attach(client: Client, name: str) -> Handle:
     return handle
 
 
+async def is_live(handle: Handle) -> bool:
+    """Whether the run has not ended."""
+    return (await handle.describe()).status == WorkflowExecutionStatus.RUNNING
+
+
 async def request_of(client: Client, handle: Handle) -> Request:
     """What a run was started with."""
     async for event in handle.fetch_history_events(page_size=1):
@@ -76,22 +82,24 @@ async def progress_soon(handle: Handle) -> Progress | None:
     return None
 
 
-async def start_again(client: Client, name: str, request: Request) -> Handle:
-    """A new run under the id of one that has ended; it finds the answers that the store holds."""
-    return await start(client, name, request, reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE)
+async def start_again(client: Client, name: str, request: Request, *, more: int = 0) -> Handle:
+    """A new run under the id of one that has ended: it takes over what is filled and makes what is open, and `more`."""
+    state = State(take_over=True, more=more)
+    return await start(client, name, request, state, reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE)
 
 
 async def start(
     client: Client,
     name: str,
     request: Request,
+    state: State | None = None,
     *,
     reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
 ) -> Handle:
     """Start the run, or attach to one that somebody else started in this instant."""
     handle: Handle = await client.start_workflow(
         WORKFLOW,
-        request,
+        args=[request, *([state] if state else [])],
         id=name,
         task_queue=TASK_QUEUE,
         result_type=Result,

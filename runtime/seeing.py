@@ -15,7 +15,7 @@ from runtime.connect import Connection, connected
 from runtime.errors import SetupError
 from runtime.preflight import keys_are_accepted
 from runtime.request_file import Checked
-from runtime.runs import Handle, find, new_id, outcome_of, start
+from runtime.runs import Handle, find, new_id, outcome_of, progress_soon, start
 from runtime.watching import follow
 from runtime.worker import hosted
 
@@ -69,8 +69,10 @@ async def see_through(connection: Connection, handle: Handle, *, json: bool) -> 
         loop.add_signal_handler(number, stop.set)
     url = connection.run_url(handle.id, (await handle.describe()).run_id)
     screen.note(f"run {handle.id}" + (f"   {url}" if url else ""))
-    ended = await follow(handle, stop, live=not json and sys.stderr.isatty())
-    if not ended:
+    seen = await follow(handle, stop, live=not json and sys.stderr.isatty())
+    if seen == "broken":
+        return await _broken(handle, json=json), None
+    if seen == "stopped":
         screen.note(
             f"\nNot stopped: the run {handle.id} goes on where it is as soon as a worker is up.\n"
             f"  go on watching   uv run starter.py watch {handle.id}\n"
@@ -78,6 +80,16 @@ async def see_through(connection: Connection, handle: Handle, *, json: bool) -> 
         )
         return 130, None
     return await tell(connection, handle, json=json)
+
+
+async def _broken(handle: Handle, *, json: bool) -> int:
+    """The run is paused until somebody mends what is wrong; all that was made is kept."""
+    progress = await progress_soon(handle)
+    why = progress.why if progress else "the run waits for something to be mended"
+    if json:
+        screen.print_json({"workflow_id": handle.id, "verdict": None, "paused": why})
+    screen.note(f"error: paused, with all that is there kept: {why}")
+    return 2
 
 
 async def tell(connection: Connection, handle: Handle, *, json: bool) -> Ended:

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from typing import Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -14,8 +15,12 @@ from runtime.runs import Handle, outcome_of, progress_of
 _PAUSE = 0.4
 
 
-async def follow(handle: Handle, stop: asyncio.Event, *, live: bool) -> bool:
-    """Show progress until the run ends (True) or the person stops watching (False)."""
+Seen = Literal["ended", "stopped", "broken"]
+"""The run ended; the person stopped watching; something must be mended before the run can go on."""
+
+
+async def follow(handle: Handle, stop: asyncio.Event, *, live: bool) -> Seen:
+    """Show progress until the run ends, the person stops watching, or nothing goes on that this process could mend."""
     ended = asyncio.create_task(outcome_of(handle))
     stopping = asyncio.create_task(stop.wait())
     bars = Bars(
@@ -33,6 +38,8 @@ async def follow(handle: Handle, stop: asyncio.Event, *, live: bool) -> bool:
             while not ended.done() and not stopping.done():
                 shown = await progress_of(handle)
                 _show(bars, bar, shown, said, live=live)
+                if shown is not None and shown.waits_for == "repair" and not shown.in_flight:
+                    return "broken"
                 await asyncio.wait({ended, stopping}, timeout=_PAUSE, return_when=asyncio.FIRST_COMPLETED)
             if ended.done():
                 with suppress(RPCError):
@@ -43,7 +50,7 @@ async def follow(handle: Handle, stop: asyncio.Event, *, live: bool) -> bool:
             ended.cancel()
             with suppress(asyncio.CancelledError):
                 await ended
-    return ended.done() and not ended.cancelled()
+    return "ended" if ended.done() and not ended.cancelled() else "stopped"
 
 
 def _show(bars: Bars, bar: TaskID, progress: Progress | None, said: list[str], *, live: bool) -> None:

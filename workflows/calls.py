@@ -9,6 +9,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from quire.contracts import (
     ASSEMBLE,
     DEDUPLICATE,
+    EXTEND,
     FALL_BACK,
     GENERATE,
     PLAN,
@@ -19,6 +20,8 @@ from quire.contracts import (
     AssembleInput,
     Deduplicated,
     DeduplicateInput,
+    Extended,
+    ExtendInput,
     FallBackInput,
     GenerateInput,
     PlanInput,
@@ -65,8 +68,9 @@ async def prepare(given: PrepareInput, limit: timedelta) -> Outcome:
 async def generate(given: GenerateInput, limit: timedelta, noun: str, planned: int) -> Outcome:
     """One call of the generating model."""
     name = given.batch.name
-    title = f"batch {name}/{planned}, {noun} {ranges(given.batch.slots)}"
-    return await _call(GENERATE, given, f"batch-{name}", limit, title)
+    again = " (a second call races the first)" if given.hedge else ""
+    title = f"batch {name}/{planned}, {noun} {ranges(given.batch.slots)}{again}"
+    return await _call(GENERATE, given, f"batch-{name}{'-again' if given.hedge else ''}", limit, title)
 
 
 async def review(given: ReviewInput, limit: timedelta) -> Outcome:
@@ -113,6 +117,18 @@ async def deduplicate(given: DeduplicateInput) -> Deduplicated:
     )
 
 
+async def extend(given: ExtendInput) -> Extended:
+    """Make the plan longer."""
+    return await workflow.execute_activity(
+        EXTEND,
+        given,
+        result_type=Extended,
+        start_to_close_timeout=timedelta(minutes=10),
+        retry_policy=LOCAL,
+        summary=f"{given.more} more",
+    )
+
+
 async def assemble(given: AssembleInput, title: str) -> Assembled:
     """Bind the artifact."""
     return await workflow.execute_activity(
@@ -140,8 +156,8 @@ async def verify(given: VerifyInput) -> Verified:
 
 
 def time_limit(model: ModelChoice, *, reasoning: bool) -> timedelta:
-    """How long one call may take; the activity's own limit is 30 s shorter."""
-    return timedelta(seconds=int(model.timeout_seconds * (1.5 if reasoning else 1)) + 30)
+    """How long one call may take, with the time that it may wait for its turn at a throttled endpoint."""
+    return timedelta(seconds=int(model.timeout_seconds * (1.5 if reasoning else 1)) + 300)
 
 
 def as_failure(error: ActivityError) -> ApplicationError:
@@ -150,5 +166,5 @@ def as_failure(error: ActivityError) -> ApplicationError:
     while cause is not None and not isinstance(cause, ApplicationError) and cause.__cause__ is not None:
         cause = cause.__cause__  # a time limit carries the last attempt's failure
     if isinstance(cause, ApplicationError):
-        return ApplicationError(cause.message, type=cause.type, non_retryable=True)
+        return ApplicationError(cause.message, *cause.details, type=cause.type, non_retryable=True)
     return ApplicationError(str(cause or error), type="ActivityFailed", non_retryable=True)

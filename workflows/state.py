@@ -3,20 +3,33 @@
 from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import accumulate
+from typing import Literal
 
 from pydantic import BaseModel
 
-from quire.contracts import Planned, Twin
+from quire.budget import Spending
+from quire.contracts import Extended, Planned, TakenOver, Twin
 from quire.outcome import OpenSlot, Outcome, Usage
-from quire.progress import BatchCounts, BatchState, BatchStatus, Group, Progress, line
+from quire.progress import BatchCounts, Group
 from quire.schedule import Schedule
-from quire.slots import Batch, ranges
+from quire.slots import Batch
+
+
+class Trouble(BaseModel):
+    """Something that a person must mend before calls can go on."""
+
+    kind: str
+    said: str
 
 
 class State(BaseModel):
     """Counts, open batches and failures. Filled slots are a count: the store knows which."""
 
     plan: Planned | None = None
+    take_over: bool = False
+    """An ended run of this id is gone on with."""
+    more: int = 0
+    """Slots to be added to it."""
     started: float = 0.0
     schedule: Schedule = Schedule()
     prepared: bool = False
@@ -27,19 +40,37 @@ class State(BaseModel):
     batches_failed: list[int] = []
     partly: dict[int, int] = {}
     """Slots filled by planned batches that are not done, by number."""
+    recounted: list[int] = []
+    """Planned batches that were sent again as a whole, and are to be counted when they are done."""
+    batch_usage: dict[int, Usage] = {}
+    """What the calls for each planned batch took, by number."""
     groups: list[Group] = []
     rounds: int = 1
     checks: int = 0
     """Rounds of the duplicate check that are behind us."""
+    first_check: int = 0
+    """How many of those an earlier run of this id made."""
+    retries: int = 0
+    """How often failed slots were opened again by hand."""
     duplicates_rejected: int = 0
     fallbacks: int = 0
     usage: Usage = Usage()
     models: dict[str, Usage] = {}
+    spending: Spending = Spending()
+    seconds_a_call: float = 0.0
+    """How long a call usually takes: the mean of those that are back."""
+    calls_timed: int = 0
     tokens_per_item: int = 500
     warnings: list[str] = []
     shown_percent: int = -100
     simulated: bool = False
+    warm: bool = False
+    """Whether a first batch is back."""
+    approved: bool = False
     paused: bool = False
+    trouble: Trouble | None = None
+    until: float | None = None
+    """When a spent quota resets, in seconds since 1970."""
     stopped: str | None = None
     fatal: str | None = None
 
@@ -52,6 +83,47 @@ class State(BaseModel):
         self.warnings = list(plan.warnings)
         self.groups = [group.model_copy() for group in plan.groups]
         self.batches = BatchCounts(planned=len(plan.sizes))
+        self.spending = Spending(prompt_tokens=plan.prompt_tokens, usd_per_token=plan.usd_per_token)
+        if plan.taken_over is not None:
+            self._go_on_from(plan.taken_over)
+
+    def _go_on_from(self, left: TakenOver) -> None:
+        numbers = [number for first, last in left.open for number in range(first, last + 1)]
+        self.usage, self.models, self.rounds = left.usage, left.models, left.rounds
+        self.duplicates_rejected, self.fallbacks = left.duplicates_rejected, left.fallbacks
+        self.checks = self.first_check = left.checks
+        self.prepared = self.warm = self.approved = True
+        self.items = self.target - len(numbers)
+        for group in self.groups:
+            group.items = group.target
+        for group in self._groups_of(numbers):
+            group.items -= 1
+        for group in self.groups:
+            group.ended_at = self.items if group.items == group.target else None
+        roots = self._roots(numbers)
+        self.batches.completed = len(self.schedule.sizes) - len(roots)
+        self.recounted = list(roots)
+        filled = {root: self.schedule.sizes[root - 1] - len(slots) for root, slots in roots.items()}
+        self.partly = {root: count for root, count in filled.items() if count}
+        self.schedule.skip_all(left.files)
+        self._send_again(roots, left.label)
+
+    def extend(self, added: Extended) -> None:
+        """More slots at the end."""
+        self.schedule.sizes = [*self.schedule.sizes, *added.sizes]
+        if self.schedule.after or any(added.after):
+            self.schedule.after = [*self.schedule.after, *added.after]
+        self.target += sum(added.sizes)
+        self.batches.planned += len(added.sizes)
+        known = {group.name: group for group in self.groups}
+        self.groups = [self._grown(known.get(group.name), group) for group in added.groups]
+        self.planned.sizes = self.schedule.sizes
+
+    @staticmethod
+    def _grown(known: Group | None, group: Group) -> Group:
+        if known is None or known.target == group.target:
+            return known or group
+        return known.model_copy(update={"target": group.target, "ended_at": None})
 
     @property
     def planned(self) -> Planned:
@@ -61,7 +133,8 @@ class State(BaseModel):
 
     def learn(self, batch: Batch, outcome: Outcome) -> None:
         """Add up what a batch came to; the tokens an item takes follow real usage, halfway each time."""
-        self.spend(outcome)
+        self.spend(outcome, batch)
+        self.warm = True
         self.partly[batch.root] = self.partly.get(batch.root, 0) + len(outcome.filled)
         if outcome.filled and self.schedule.lanes:
             self.schedule.files.setdefault(batch.root, []).append(outcome.batch)
@@ -73,12 +146,21 @@ class State(BaseModel):
         if outcome.tokens_per_item:
             self.tokens_per_item = (self.tokens_per_item + outcome.tokens_per_item) // 2 or 1
 
-    def spend(self, outcome: Outcome) -> None:
+    def spend(self, outcome: Outcome, batch: Batch | None = None) -> None:
         """Count tokens and cost."""
         self.usage = self.usage.plus(outcome.usage)
         self.simulated = self.simulated or outcome.simulated
         if outcome.model:
             self.models[outcome.model] = self.models.get(outcome.model, Usage()).plus(outcome.usage)
+        if batch is not None:
+            self.batch_usage[batch.root] = self.batch_usage.get(batch.root, Usage()).plus(outcome.usage)
+            for group in self._groups_of(list(batch.slots[:1])):
+                group.usage = group.usage.plus(outcome.usage)
+
+    def timed(self, seconds: float) -> None:
+        """A call took so long."""
+        self.calls_timed += 1
+        self.seconds_a_call += (seconds - self.seconds_a_call) / self.calls_timed
 
     def give_up(self, slots: Iterable[OpenSlot]) -> None:
         """These slots stay empty."""
@@ -89,9 +171,14 @@ class State(BaseModel):
 
     def finish(self, name: str) -> None:
         """A batch has no open slot left."""
-        root = self.schedule.done(name)
-        if root is None:
+        first = self.schedule.done(name)
+        if first is None:
             return
+        root = int(first.partition(".")[0])
+        if not first.isdecimal():  # sent again by a duplicate round or by hand: it has been counted, unless it failed
+            if root not in self.recounted:
+                return
+            self.recounted.remove(root)
         if self.partly.pop(root, 0):
             self.batches.completed += 1
         else:
@@ -113,13 +200,29 @@ class State(BaseModel):
             self.give_up(OpenSlot(slot=twin.slot, reason="duplicate", detail=f"of {twin.of}") for twin in twins)
             return
         self.rounds += 1
-        roots = self._roots([twin.slot for twin in twins])
-        self.schedule.reopen(
-            [
-                Batch(name=f"{root}.d{self.checks}", slots=tuple(slots), avoid=self.checks)
-                for root, slots in sorted(roots.items())
-            ]
-        )
+        self._send_again(self._roots([twin.slot for twin in twins]), f"d{self.checks}", avoid=self.checks)
+
+    def retry(self) -> int:
+        """Open all failed slots again; how many there are."""
+        numbers = sorted(slot.slot for slot in self.failed)
+        for group in self._groups_of(numbers):
+            group.failed -= 1
+        self.failed = []
+        self.retries += 1
+        self.rounds += 1
+        roots = self._roots(numbers)
+        again = set(roots) & set(self.batches_failed)
+        self.batches_failed = [root for root in self.batches_failed if root not in again]
+        self.batches.failed -= len(again)
+        self.recounted += sorted(again)
+        self._send_again(roots, f"r{self.retries}")
+        return len(numbers)
+
+    def _send_again(self, roots: dict[int, list[int]], label: str, *, avoid: int = 0) -> None:
+        batches = [
+            Batch(name=f"{root}.{label}", slots=tuple(slots), avoid=avoid) for root, slots in sorted(roots.items())
+        ]
+        self.schedule.reopen(batches)
 
     def _roots(self, slots: list[int]) -> dict[int, list[int]]:
         ends = list(accumulate(self.schedule.sizes))
@@ -135,48 +238,5 @@ class State(BaseModel):
         ends = list(accumulate(group.target for group in self.groups))
         return [self.groups[bisect_right(ends, number - 1)] for number in slots]
 
-    def progress(self, workflow_id: str, recipe: str, stage: str, in_flight: int) -> Progress:
-        """What the query answers."""
-        shown = Progress(
-            workflow_id=workflow_id,
-            recipe=recipe,
-            stage="paused" if self.paused and stage == "generating" else stage,  # pyright: ignore[reportArgumentType]
-            noun=self.plan.noun if self.plan else "items",
-            target=self.target,
-            items=self.items,
-            failed=len(self.failed),
-            batches=self.batches,
-            in_flight=in_flight,
-            rounds=self.rounds,
-            usage=self.usage,
-            models=self.models,
-            percent=100 * self.items // self.target if self.target else 0,
-            group_word=self.plan.group_word if self.plan else "",
-            groups=self.groups,
-            duplicates_rejected=self.duplicates_rejected,
-            fallbacks=self.fallbacks,
-            simulated=self.simulated,
-        )
-        return shown.model_copy(update={"line": line(shown)})
 
-    def states(self) -> list[BatchState]:
-        """Where each planned batch is."""
-        schedule = self.schedule
-        blocked = {batch.root for group in schedule.blocked.values() for batch in group if batch.name.isdecimal()}
-        going = {int(name.partition(".")[0]) for name in schedule.live} - blocked
-        failed = set(self.batches_failed)
-        return [
-            "PENDING" if number > schedule.next_batch or number in blocked
-            else "GENERATING" if number in going
-            else "FAILED" if number in failed
-            else "COMPLETED"
-            for number in range(1, len(schedule.sizes) + 1)
-        ]  # fmt: skip
-
-    def statuses(self, first: int, count: int) -> list[BatchStatus]:
-        """The same for a page of batches, with their slots."""
-        ends = [0, *accumulate(self.schedule.sizes)]
-        return [
-            BatchStatus(batch=number, slots=ranges(range(ends[number - 1] + 1, ends[number] + 1)), status=status)
-            for number, status in list(enumerate(self.states(), 1))[first - 1 : first - 1 + count]
-        ]
+Waits = Literal["", "person", "budget", "approval", "repair", "quota"]

@@ -1,4 +1,6 @@
-from quire.outcome import OpenSlot, Outcome
+import pytest
+
+from quire.outcome import OpenSlot, Outcome, Reason
 from quire.settle import settle
 from quire.slots import Batch, ranges
 
@@ -11,12 +13,36 @@ def test_a_cut_off_batch_goes_again_in_smaller_ones_without_using_up_a_try():
     assert {b.tries for b in settled.again} == {1} and not settled.failed
 
 
-def test_a_single_item_that_is_cut_off_gives_up_as_too_long():
+def came_to_nothing(batch: Batch, reason: Reason) -> Outcome:
+    return Outcome(batch=batch.name, filled=[], open=[OpenSlot(slot=slot, reason=reason) for slot in batch.slots])
+
+
+def test_a_single_item_that_is_cut_off_gets_the_full_limit_once_and_then_gives_up_as_too_long():
     batch = Batch(name="1", slots=(1,), tries=3)
-    settled = settle(
-        batch, Outcome(batch="1", filled=[], open=[OpenSlot(slot=1, reason="cut off")]), attempts=3, limit=9
-    )
+    settled = settle(batch, came_to_nothing(batch, "cut off"), attempts=3, limit=9)
+    assert [(again.full, again.tries) for again in settled.again] == [(True, 3)]
+    settled = settle(settled.again[0], came_to_nothing(settled.again[0], "cut off"), attempts=3, limit=9)
     assert [slot.reason for slot in settled.failed] == ["too long"] and not settled.again
+
+
+@pytest.mark.parametrize("reason", ["refused", "missing", "failed"])
+def test_one_bad_slot_never_costs_its_neighbours(reason):
+    bad, waiting, failed, asked = 5, [Batch(name="1", slots=tuple(range(1, 9)))], [], 0
+    while waiting:
+        batch, asked = waiting.pop(), asked + 1
+        if bad in batch.slots:
+            settled = settle(batch, came_to_nothing(batch, reason), attempts=1, limit=99)
+            waiting += settled.again
+            failed += settled.failed
+    assert [slot.slot for slot in failed] == [bad] and asked == 7
+
+
+def test_what_has_used_up_its_tries_goes_to_the_next_model_and_then_gives_up():
+    batch = Batch(name="1", slots=(1,), tries=3)
+    settled = settle(batch, came_to_nothing(batch, "missing"), attempts=3, limit=9, models=2)
+    assert [(again.step, again.tries) for again in settled.again] == [(1, 1)]
+    last = settled.again[0].model_copy(update={"tries": 3})
+    assert settle(last, came_to_nothing(last, "missing"), attempts=3, limit=9, models=2).failed
 
 
 def test_an_invalid_item_goes_again_with_the_validators_words():

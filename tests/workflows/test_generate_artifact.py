@@ -67,14 +67,6 @@ async def test_a_refused_slot_gives_a_partial_result_with_its_reason(client, sim
     assert all(slot.reason.startswith("refused") for slot in result.failed_slots)
 
 
-async def test_a_wrong_key_fails_at_once_and_says_so(client, simulator, tmp_path):
-    simulator.simulator.options = Options(api_key="right")
-    with pytest.raises(WorkflowFailureError) as raised:
-        await made(client, oq(tmp_path, batching={"concurrency": 1}), "wrong-key")
-    assert "refused the API key in OPENAI_API_KEY" in str(raised.value.cause)
-    assert simulator.stats()["calls"] == 0
-
-
 async def test_a_missing_file_fails_the_run_with_its_name(client, simulator, tmp_path):
     request = oq(tmp_path, inputs={"urs": "nowhere.md", "gamp_category": 5})
     with pytest.raises(WorkflowFailureError) as raised:

@@ -1,0 +1,82 @@
+"""The end of a run: bind what is there, check it, say how it ended."""
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+from quire.contracts import FATAL, AssembleInput, VerifyInput
+from quire.outcome import OpenSlot
+from quire.progress import Result, verdict
+from workflows import calls
+from workflows.run import Run
+from workflows.showing import batch_states
+
+CARRIED_FAILURES = 2000
+"""Reasons handed to the report: a payload has a limit of 2 MB. Beyond it a missing slot is told without its reason."""
+
+
+async def bind(run: Run) -> Result:
+    """The artifact, the report, the result."""
+    state = run.state
+    if state.fatal in FATAL and not state.items:
+        raise ApplicationError(state.stopped or "the run was stopped", type=state.fatal, non_retryable=True)
+    for task in run.racing:
+        task.cancel()
+    run.stage = "assembling"
+    run.show(force=True)
+    result = await run.unbroken(_assemble(run, _left_over(run)))
+    run.stage = "done"
+    run.show(force=True, ended=result)
+    await workflow.wait_condition(workflow.all_handlers_finished)
+    return result
+
+
+def _left_over(run: Run) -> list[OpenSlot]:
+    why = "cancelled" if run.cancelled else run.state.stopped or "stopped"
+    return [OpenSlot(slot=n, reason="stopped", detail=why[:300]) for n in run.state.schedule.untouched()]
+
+
+async def _assemble(run: Run, left: list[OpenSlot]) -> Result:
+    state = run.state
+    failed = sorted([*state.failed, *left], key=lambda slot: slot.slot)
+    seconds = round(workflow.now().timestamp() - state.started, 3)
+    ended = verdict(target=state.target, filled=state.items, cancelled=run.cancelled)
+    warnings = [*state.warnings, *([f"stopped: {state.stopped}"] if state.stopped else [])]
+    if state.fallbacks:
+        warnings.append(f"{state.fallbacks} {state.planned.noun} come from templates, not from the model")
+    given = AssembleInput(
+        job=run.job,
+        planned_batches=len(state.schedule.sizes),
+        batches=state.batches,
+        rounds=state.rounds,
+        usage=state.usage,
+        failed=failed[:CARRIED_FAILURES],
+        verdict=ended,
+        warnings=warnings,
+        simulated=state.simulated,
+        seconds=seconds,
+    )
+    assembled = await calls.assemble(given, f"bind {state.items} {state.planned.noun}")
+    result = Result(
+        workflow_id=workflow.info().workflow_id,
+        recipe=run.request.recipe,
+        verdict=ended,
+        target=state.target,
+        items=assembled.items,
+        artifact=assembled.artifact,
+        noun=state.planned.noun,
+        batches=state.batches,
+        rounds=state.rounds,
+        usage=state.usage,
+        models=state.models,
+        group_word=state.planned.group_word,
+        groups=state.groups,
+        duplicates_rejected=state.duplicates_rejected,
+        fallbacks=state.fallbacks,
+        warnings=assembled.warnings,
+        failed_slots=assembled.failed_slots,
+        failed_total=len(failed),
+        simulated=state.simulated,
+        seconds=seconds,
+    )
+    verified = await calls.verify(VerifyInput(job=run.job, result=result, batch_states=batch_states(state)))
+    return result.model_copy(update={"warnings": [*result.warnings, *verified.problems]})

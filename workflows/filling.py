@@ -1,0 +1,170 @@
+"""One batch, from its call to what its open slots come to."""
+
+import asyncio
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from quire.contracts import ASLEEP, DIVISIBLE, FATAL, MENDABLE, FallBackInput, GenerateInput, ReviewInput
+from quire.outcome import OpenSlot, Outcome, Usage
+from quire.settle import settle
+from quire.slots import Batch
+from workflows import calls
+from workflows.run import Run
+from workflows.state import Trouble
+
+BISECT = "halve batches that come to nothing"
+"""Patch of the rule by which open slots are sent again."""
+HEDGED_FROM = 3
+"""Calls that must be back before it is known what is usual."""
+
+
+async def fill(run: Run, batch: Batch) -> None:
+    """Call, judge, settle; whatever happens, the batch is no longer running afterwards."""
+    try:
+        outcome = await _made(run, batch)
+        await _settle(run, batch, outcome)
+    except ActivityError as error:
+        await _failed(run, batch, error)
+    except asyncio.CancelledError:
+        run.state.schedule.put_back(batch)
+    except Exception as error:  # a mistake of ours: the workflow task must fail and be tried again, not go on without
+        run.broken = error
+    # not in a `finally`: the SDK closes the coroutines of a run that leaves its cache, outside the workflow
+    run.state.spending.reserved.pop(batch.name, None)
+    del run.running[batch.name]
+    run.show()
+
+
+async def _made(run: Run, batch: Batch) -> Outcome:
+    plan = run.state.planned
+    before = run.state.schedule.before(batch, plan.reach)
+    outcome = await _called(run, GenerateInput(job=run.job, batch=batch, before=before))
+    if not plan.reviewed or not outcome.filled:
+        return outcome
+    run.state.spend(outcome, batch)
+    try:
+        given = ReviewInput(job=run.job, batch=batch, filled=outcome.filled)
+        judged = await calls.review(given, calls.time_limit(run.request.model, reasoning=True))
+    except ActivityError as error:
+        run.warn(f"batch {batch.name} was not judged: {calls.as_failure(error).message[:200]}")
+        return outcome.model_copy(update={"usage": Usage(), "model": ""})
+    return judged.model_copy(update={"open": [*outcome.open, *judged.open], "tokens_per_item": outcome.tokens_per_item})
+
+
+async def _called(run: Run, given: GenerateInput) -> Outcome:
+    """One call; past a multiple of the usual time a second one races it, if that is wanted."""
+    plan, hedge, state = run.state.planned, run.request.batching.hedge, run.state
+    limit = calls.time_limit(run.request.generator, reasoning=plan.reasoning)
+    if hedge is None:
+        return await calls.generate(given, limit, plan.noun, len(plan.sizes))
+    began = workflow.now().timestamp()
+    racers = [asyncio.create_task(calls.generate(given, limit, plan.noun, len(plan.sizes)))]
+    try:
+        await workflow.wait_condition(lambda: racers[0].done() or state.calls_timed >= HEDGED_FROM)
+        left = began + hedge.after * state.seconds_a_call - workflow.now().timestamp()
+        await workflow.wait(racers, timeout=max(0.1, left))
+        if not racers[0].done():
+            again = given.model_copy(update={"hedge": True})
+            racers.append(asyncio.create_task(calls.generate(again, limit, plan.noun, len(plan.sizes))))
+            await workflow.wait(racers, return_when=asyncio.FIRST_COMPLETED)
+        outcome = await _winner(run, racers)
+    except asyncio.CancelledError:
+        for racer in racers:
+            racer.cancel()
+        raise
+    state.timed(workflow.now().timestamp() - began)
+    return outcome
+
+
+async def _winner(run: Run, racers: list[asyncio.Task[Outcome]]) -> Outcome:
+    """The first answer. The other call is awaited aside, because its tokens are paid for too; where the first to end
+    gave no answer, the other one's counts."""
+    ended = [racer for racer in racers if racer.done()] or racers
+    good = [racer for racer in ended if not racer.done() or racer.exception() is None]
+    won = (good or [racer for racer in racers if not racer.done()] or ended)[0]
+    for lost in racers:
+        if lost is not won:
+            task = asyncio.create_task(_counted(run, lost))
+            run.racing.add(task)
+            task.add_done_callback(run.racing.discard)
+    return await won
+
+
+async def _counted(run: Run, lost: asyncio.Task[Outcome]) -> None:
+    try:
+        run.state.spend(await lost)
+    except (ActivityError, asyncio.CancelledError):
+        return
+
+
+async def _settle(run: Run, batch: Batch, outcome: Outcome) -> None:
+    state, request = run.state, run.request
+    state.learn(batch, outcome)
+    settled = settle(
+        batch,
+        outcome,
+        attempts=request.retry.attempts,
+        limit=run.room(),
+        models=1 + len(request.generator.fallbacks),
+        bisect=not outcome.open or workflow.patched(BISECT),
+    )
+    if settled.again:
+        state.rounds = max(state.rounds, batch.name.count(".") + 2)
+        state.schedule.split(batch, settled.again)
+    await _without(run, batch, settled.failed)
+    if not settled.again:
+        state.finish(batch.name)
+    if settled.failed and request.on_failure == "stop":
+        why = f"{settled.failed[0].reason}: {settled.failed[0].detail}"
+        state.stopped = f"a slot gave up ({why}) and on_failure is stop"
+
+
+async def _without(run: Run, batch: Batch, given_up: list[OpenSlot]) -> None:
+    """Slots that the model did not fill: the recipe's templates in their place, or none."""
+    state = run.state
+    if not given_up or run.request.on_failure != "fallback":
+        state.give_up(given_up)
+        return
+    before = state.schedule.before(batch, state.planned.reach)
+    numbers = [slot.slot for slot in given_up]
+    filled = await calls.fall_back(FallBackInput(job=run.job, name=f"{batch.name}.f", slots=numbers, before=before))
+    state.learn(batch, filled)
+    state.fallbacks += len(filled.filled)
+    state.give_up(slot for slot in given_up if slot.slot not in set(filled.filled))
+
+
+async def _failed(run: Run, batch: Batch, error: ActivityError) -> None:
+    """No answer came. What a person or the time can mend makes the run wait, with the batch as it was."""
+    state, failure = run.state, calls.as_failure(error)
+    if run.cancelled:
+        state.schedule.put_back(batch)
+    elif failure.type in MENDABLE:
+        state.trouble = Trouble(kind=failure.type or "", said=failure.message[:300])
+        state.schedule.put_back(batch)
+    elif failure.type == ASLEEP and failure.details:
+        state.until = max(state.until or 0.0, float(failure.details[0]))
+        state.schedule.put_back(batch)
+    elif failure.type in DIVISIBLE:
+        detail = failure.message[:300]
+        left = [OpenSlot(slot=number, reason="failed", detail=detail) for number in batch.slots]
+        await _settle(run, batch, Outcome(batch=batch.name, filled=[], open=left))
+    elif batch.step < len(run.request.generator.fallbacks):
+        other = {"name": f"{batch.name}.1", "step": batch.step + 1, "tries": 1, "full": False}
+        state.schedule.split(batch, [batch.model_copy(update=other)])
+    else:
+        await _give_up(run, batch, failure)
+
+
+async def _give_up(run: Run, batch: Batch, failure: ApplicationError) -> None:
+    state, detail = run.state, failure.message[:300]
+    fatal = failure.type in FATAL
+    given_up = [OpenSlot(slot=number, reason="failed", detail=detail) for number in batch.slots]
+    if fatal:
+        state.give_up(given_up)
+    else:
+        await _without(run, batch, given_up)
+    state.finish(batch.name)
+    if fatal or run.request.on_failure == "stop":
+        state.stopped = detail
+        state.fatal = state.fatal or failure.type

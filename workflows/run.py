@@ -1,0 +1,136 @@
+"""One run as its parts see it: the request, the state, what is in flight, and what it waits for."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from temporalio import workflow
+
+from quire.batching import capacity
+from quire.contracts import Job
+from quire.progress import Progress, Result
+from quire.request import Request
+from quire.slots import Batch
+from workflows import showing
+from workflows.messages import details, publish
+from workflows.state import State, Waits
+
+T = TypeVar("T")
+
+
+class Run:
+    """What the pump, the rounds and the binding share."""
+
+    def __init__(self, request: Request, state: State) -> None:
+        self.request = request
+        self.state = state
+        self.running: dict[str, asyncio.Task[None]] = {}
+        self.racing: set[asyncio.Task[None]] = set()
+        """Calls that lost a race and are still awaited, for their cost."""
+        self.extending = 0
+        self.stage = "planning" if state.plan is None else "generating"
+        self.cancelled = False
+        self.broken: Exception | None = None
+
+    @property
+    def job(self) -> Job:
+        """Where this run's files are."""
+        return Job(workflow_id=workflow.info().workflow_id, store=self.request.output.store)
+
+    @property
+    def ending(self) -> bool:
+        """Whether no further call is wanted."""
+        return self.cancelled or self.state.stopped is not None
+
+    def room(self) -> int:
+        """The most items that an answer has room for, by what is known now."""
+        return capacity(self.request.generator.max_output_tokens, self.state.tokens_per_item)
+
+    def expected(self, slots: int) -> int:
+        """Tokens that a call for so many slots may take."""
+        state = self.state
+        return state.spending.expect(slots, state.tokens_per_item, state.usage)
+
+    def waits(self) -> tuple[Waits, str]:
+        """What has to happen before another call starts, and that in words; both empty where one may start."""
+        state = self.state
+        if state.trouble is not None:
+            return "repair", f"{state.trouble.said}; mend it, then: starter.py resume {self.job.workflow_id}"
+        if state.paused:
+            return "person", "until resumed"
+        if state.until is not None:
+            return "quota", f"the endpoint's quota is spent until {_clock(state.until)}; it goes on by itself"
+        if self._unapproved():
+            return "approval", f"{self._unapproved()}; go on with: starter.py approve {self.job.workflow_id}"
+        if state.plan is not None and state.schedule.startable():
+            short = state.spending.short_of(self.request.budget, state.usage, self.expected(self._next_size()))
+            if short:
+                return "budget", f"budget: {short}; raise-budget or finish"
+        return "", ""
+
+    def _unapproved(self) -> str:
+        if self.state.approved or self.ending:
+            return ""
+        if self.request.approve == "plan":
+            return "the plan waits for approval"
+        if self.request.approve == "first_batch" and self.state.warm:
+            return "the first batch waits for approval"
+        return ""
+
+    def _next_size(self) -> int:
+        schedule = self.state.schedule
+        size = len(schedule.ready[0].slots) if schedule.ready else schedule.sizes[schedule.next_batch]
+        return min(size, self.room()) if self.state.planned.resize else size
+
+    def alone(self) -> bool:
+        """Whether the first batch goes ahead of the others, to warm the provider's cache or to be looked at."""
+        state = self.state
+        first = self.request.batching.warm_up or (self.request.approve == "first_batch" and not state.approved)
+        return first and not state.warm
+
+    def reserve(self, batch: Batch) -> None:
+        """Set aside what a call may cost."""
+        self.state.spending.reserved[batch.name] = self.expected(len(batch.slots))
+
+    def warn(self, warning: str) -> None:
+        """Tell the person, in the result and the Web UI."""
+        if len(self.state.warnings) < 50:
+            self.state.warnings.append(warning)
+
+    def progress(self) -> Progress:
+        """What the query answers."""
+        waits, why = self.waits()
+        return showing.progress(
+            self.state,
+            workflow_id=workflow.info().workflow_id,
+            recipe=self.request.recipe,
+            stage=self.stage,
+            in_flight=len(self.running),
+            concurrency=self.request.batching.concurrency,
+            waits=waits,
+            why=why,
+        )
+
+    def show(self, *, force: bool = False, ended: Result | None = None) -> None:
+        """Tell the Web UI and the list how far it is."""
+        progress = self.progress()
+        workflow.set_current_details(details(progress, self.state.warnings, ended))
+        if self.state.plan is not None and self.state.plan.search_attributes:
+            publish(self.state, progress, force=force, ended=ended)
+
+    async def unbroken(self, work: Coroutine[Any, Any, T]) -> T:
+        """Finish this even if the run is cancelled meanwhile: what is there is bound all the same."""
+        task = asyncio.create_task(work)
+        while True:
+            try:
+                return await asyncio.shield(task)
+            except asyncio.CancelledError:
+                self.cancelled = True
+
+
+def _clock(seconds: float) -> str:
+    """A time of day, in UTC, without asking the machine for its zone."""
+    days, rest = divmod(int(seconds), 86_400)
+    today = int(workflow.now().timestamp()) // 86_400
+    said = f"{rest // 3600:02d}:{rest % 3600 // 60:02d} UTC"
+    return said if days == today else f"{said} in {days - today} day(s)" if days > today + 1 else f"{said} tomorrow"

@@ -1,0 +1,67 @@
+"""What a run answers when it is asked how far it is."""
+
+from itertools import accumulate
+
+from quire.outcome import Usage
+from quire.progress import BatchState, BatchStatus, Progress, line
+from quire.slots import ranges
+from workflows.state import State, Waits
+
+
+def progress(
+    state: State, *, workflow_id: str, recipe: str, stage: str, in_flight: int, concurrency: int, waits: Waits, why: str
+) -> Progress:
+    """Counts, usage, and the sentence that a person reads."""
+    shown = Progress(
+        workflow_id=workflow_id,
+        recipe=recipe,
+        stage="paused" if waits and stage == "generating" else stage,  # pyright: ignore[reportArgumentType]
+        why=why if stage == "generating" else "",
+        waits_for=waits if stage == "generating" else "",
+        noun=state.plan.noun if state.plan else "items",
+        target=state.target,
+        items=state.items,
+        failed=len(state.failed),
+        batches=state.batches,
+        in_flight=in_flight,
+        concurrency=concurrency,
+        rounds=state.rounds,
+        usage=state.usage,
+        models=state.models,
+        percent=100 * state.items // state.target if state.target else 0,
+        group_word=state.plan.group_word if state.plan else "",
+        groups=state.groups,
+        duplicates_rejected=state.duplicates_rejected,
+        fallbacks=state.fallbacks,
+        simulated=state.simulated,
+    )
+    return shown.model_copy(update={"line": line(shown)})
+
+
+def batch_states(state: State) -> list[BatchState]:
+    """Where each planned batch is."""
+    schedule = state.schedule
+    blocked = {batch.root for group in schedule.blocked.values() for batch in group if batch.name.isdecimal()}
+    going = {int(name.partition(".")[0]) for name in schedule.live} - blocked
+    failed = set(state.batches_failed)
+    return [
+        "PENDING" if number > schedule.next_batch or number in blocked
+        else "GENERATING" if number in going
+        else "FAILED" if number in failed
+        else "COMPLETED"
+        for number in range(1, len(schedule.sizes) + 1)
+    ]  # fmt: skip
+
+
+def statuses(state: State, first: int, count: int) -> list[BatchStatus]:
+    """The same for a page of batches, with their slots and what they took."""
+    ends = [0, *accumulate(state.schedule.sizes)]
+    return [
+        BatchStatus(
+            batch=number,
+            slots=ranges(range(ends[number - 1] + 1, ends[number] + 1)),
+            status=status,
+            usage=state.batch_usage.get(number, Usage()),
+        )
+        for number, status in list(enumerate(batch_states(state), 1))[first - 1 : first - 1 + count]
+    ]
