@@ -82,6 +82,8 @@ async def _messages(
 
 async def _advice(store: Store, plan: OpenPlan, batch: Batch) -> str:
     said = ""
+    if batch.tries > 1 or batch.avoid:  # a model that always answers the same to the same words must get others
+        said += f"\nThis is attempt {batch.tries + batch.avoid}."
     if batch.hints:
         said += "\nAn earlier answer was rejected. Mend this:\n" + "\n".join(f"- {hint}" for hint in batch.hints)
     if batch.avoid:

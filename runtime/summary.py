@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 from typing import Any
 
+from temporalio.converter import DataConverter
 from temporalio.service import RPCError
 
 from activities.price import list_price
@@ -25,8 +26,20 @@ async def summary_of(handle: Handle, request: Request) -> dict[str, Any]:
         return shown
     shown["percent"] = 100 * shown["items"] // shown["target"] if shown["target"] else 0
     shown["batch_states"] = await _batches(handle, request)
+    shown["growing"] = await _growing(handle)
     saved = savings(request, {name: Usage.model_validate(used) for name, used in shown.get("models", {}).items()})
     return shown | ({"saved": saved} if saved else {})
+
+
+async def _growing(handle: Handle) -> dict[str, int]:
+    """Complete items of answers that are being streamed, by batch."""
+    described = await handle.describe()
+    found: dict[str, int] = {}
+    for pending in described.raw_description.pending_activities:
+        if pending.activity_id.startswith("batch-") and pending.heartbeat_details.payloads:
+            (items,) = await DataConverter.default.decode(list(pending.heartbeat_details.payloads)[:1])
+            found[pending.activity_id.removeprefix("batch-")] = int(items)
+    return found
 
 
 async def _batches(handle: Handle, request: Request) -> list[dict[str, Any]]:
@@ -66,11 +79,15 @@ def lines(shown: dict[str, Any]) -> list[str]:
     said = [f"{shown['workflow_id']}: {shown.get('verdict') or shown.get('stage') or shown['status']}"]
     if "items" not in shown:
         return [*said, str(shown.get("line") or shown.get("error") or "")]
+    if shown.get("why"):
+        said[0] += f": {shown['why']}"
     usage = shown["usage"]
     said.append(f"  {shown['items']}/{shown['target']} {shown['noun']} ({shown['percent']} %)")
     states = [batch["status"] for batch in shown["batch_states"]]
     counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
     said.append(f"  batches     {counts or shown['batches']}")
+    growing = ", ".join(f"batch {name}: {items} items so far" for name, items in shown["growing"].items())
+    said += [f"  arriving    {growing}"] if growing else []
     failed = [batch["batch"] for batch in shown["batch_states"] if batch["status"] == "FAILED"]
     if failed:
         said.append(f"  failed      batch {ranges(failed)}")

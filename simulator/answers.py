@@ -22,8 +22,9 @@ def answer(body: dict[str, Any], seed: str, options: Options, fault: str | None,
     limit = body.get("max_completion_tokens") or body.get("max_tokens")
     reasoning = REASONING_TOKENS if REASONING.match(body["model"]) else 0
     room = max(1, limit - reasoning) if limit else None
-    cut = fault == "cut_off" or (room is not None and tokens(text) > room)
-    if fault == "cut_off":
+    early = fault == "cut_off" and room is not None  # without a limit there is nothing to be cut off at
+    cut = early or (room is not None and tokens(text) > room)
+    if early:
         text = text[: int(len(text) * (0.3 + int(seed[:4], 16) / 65536 * 0.6))]
     if room is not None:
         text = text[: room * 4]

@@ -1,6 +1,7 @@
 """The real things: a Temporal server for the session, a simulator, a worker, a request."""
 
 import json
+import random
 import socket
 import sys
 from collections.abc import AsyncGenerator, Generator
@@ -26,14 +27,14 @@ URS = ROOT / "examples" / "urs" / "chromatography.md"
 
 
 def free_port() -> int:
-    """A port whose neighbour 1000 above, the Web UI's, is free too."""
+    """A port whose neighbour 1000 above, the Web UI's, is free too; below those that the system gives to clients."""
     for _ in range(100):
+        port = random.SystemRandom().randrange(20_000, 30_000)
         with socket.socket() as one, socket.socket() as two:
-            one.bind(("127.0.0.1", 0))
-            port = one.getsockname()[1]
             try:
+                one.bind(("127.0.0.1", port))
                 two.bind(("127.0.0.1", port + 1000))
-            except (OSError, OverflowError):
+            except OSError:
                 continue
             return port
     raise RuntimeError("no free pair of ports")
