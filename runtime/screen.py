@@ -7,6 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from activities.price import list_price
+from quire.outcome import Usage
 from quire.progress import Result
 from recipes.spine import Around
 from runtime.request_file import Checked
@@ -44,7 +46,9 @@ def table(result: Result, url: str | None) -> None:
     if result.fallbacks:
         shown.add_row("templates", f"{result.fallbacks} {result.noun} not made by the model")
     shown.add_row("calls", str(usage.calls))
-    tokens = f"{usage.prompt_tokens} in ({usage.cached_tokens} cached), {usage.completion_tokens} out"
+    share = f", {usage.cached_tokens / usage.prompt_tokens:.0%}" if usage.cached_tokens else ""
+    thought = f" ({usage.reasoning_tokens} of them thinking)" if usage.reasoning_tokens else ""
+    tokens = f"{usage.prompt_tokens} in ({usage.cached_tokens} cached{share}), {usage.completion_tokens} out{thought}"
     shown.add_row("tokens", tokens)
     shown.add_row("cost", "unknown price" if usage.cost_usd is None else f"${usage.cost_usd:.4f}")
     shown.add_row("time", f"{result.seconds:.1f} s")
@@ -105,8 +109,16 @@ def expectation(checked: Checked) -> dict[str, Any]:
         "batches": batches,
         "prompt_tokens": sum(batch["prompt_tokens"] for batch in batches),
         "completion_tokens": sum(batch["completion_tokens"] for batch in batches),
+        "cost_usd": list_price(request.generator.name, _usage(batches)),
         "warnings": plan.warnings,
     }
+
+
+def _usage(batches: list[dict[str, Any]]) -> Usage:
+    return Usage(
+        prompt_tokens=sum(batch["prompt_tokens"] for batch in batches),
+        completion_tokens=sum(batch["completion_tokens"] for batch in batches),
+    )
 
 
 def plan(expected: dict[str, Any]) -> None:
@@ -139,5 +151,7 @@ def plan(expected: dict[str, Any]) -> None:
     console.print(
         f"expected tokens: about {expected['prompt_tokens']} in, {expected['completion_tokens']} out (estimated)"
     )
+    cost = expected["cost_usd"]
+    console.print(f"expected cost: {'unknown' if cost is None else f'about ${cost:.4f} at list price'}")
     for warning in expected["warnings"]:
         console.print(f"warning: {warning}", markup=False)

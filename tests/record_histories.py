@@ -11,11 +11,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
-from quire.progress import Result
+from quire.progress import Progress, Result
 from runtime import embedded
 from runtime.worker import hosted
 from simulator.options import Options
@@ -36,8 +36,39 @@ CASES: dict[str, tuple[str, Options, dict[str, Any]]] = {
     "cancelled": ("oq_suite", Options(latency=0.3), {"target": 12, "batching": SMALL | {"concurrency": 2}}),
     "lanes": ("topic_dataset", Options(too_few=0.3, bad_json=0.2), {"target": 60, "batching": {"size": 4}}),
     "fallback": ("roadmap", Options(poison="week 5|Week 5"), {}),
+    "bisected": ("oq_suite", Options(poison="slot 7:"), {"target": 12, "retry": {"attempts": 1}}),
+    "hedged": (
+        "oq_suite",
+        Options(latency=0.1, slow=0.2, slow_seconds=3),
+        {"target": 20, "batching": {"size": 1, "concurrency": 4, "hedge": {"after": 3}}},
+    ),
+    "steered": (
+        "oq_suite",
+        Options(latency=0.3, poison="slot 2:"),
+        {
+            "target": 10,
+            "batching": {"size": 1, "concurrency": 1},
+            "retry": {"attempts": 1},
+            "approve": "plan",
+            "budget": {"tokens": 100_000},
+        },
+    ),
     "two-models-and-twins": ("eval_dataset", Options(duplicates=0.3, strictness=0.2), {}),
 }
+
+
+async def steer(handle: WorkflowHandle[Any, Result]) -> None:
+    """Every message once, while the run lasts."""
+    await asyncio.sleep(1)
+    await handle.execute_update("approve")
+    while not (await handle.query("progress", result_type=Progress)).failed:
+        await asyncio.sleep(0.1)
+    await handle.signal("pause")
+    await handle.execute_update("set_concurrency", 3)
+    await handle.execute_update("raise_budget", args=[200_000, None])
+    await handle.execute_update("extend", 3)
+    await handle.execute_update("retry_failed")
+    await handle.signal("resume")
 
 
 async def record(client: Client, name: str, store: str) -> None:
@@ -56,6 +87,8 @@ async def record(client: Client, name: str, store: str) -> None:
             if name == "cancelled":
                 await asyncio.sleep(1)
                 await handle.cancel()
+            if name == "steered":
+                await steer(handle)
             result = await handle.result()
     print(f"{name}: {result.verdict}, {result.rounds} rounds, {result.duplicates_rejected} twins, {result.fallbacks}")
     text = (await handle.fetch_history()).to_json().replace(f"{Path.cwd()}/", "")

@@ -3,7 +3,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quire.salvage import salvage
+from quire.salvage import Scanner, salvage
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=12),
@@ -34,3 +34,19 @@ def test_dirty_answers_that_are_not_cut_off_are_read():
 
 def test_no_answer_gives_no_items():
     assert all(salvage(text, truncated=False) == [] for text in ("", "I cannot help.", "null", "[[[[", '{"items": 3}'))
+
+
+@given(ITEMS, st.booleans(), st.lists(st.integers(1, 9), min_size=1, max_size=40))
+def test_an_answer_that_grows_has_as_many_complete_items_as_its_cut_would(items, spaced, pieces):
+    text = json.dumps({"items": items}, indent=2 if spaced else None, ensure_ascii=False)
+    scanner, at = Scanner(), 0
+    for size in pieces:
+        scanner.feed(text[at : at + size])
+        at += size
+        assert scanner.complete == len(salvage(text[:at], truncated=True))
+        assert scanner.text == text[:at]
+
+
+def test_an_envelope_behind_words_is_found():
+    text = 'Here it is:\n```json\n{"items": [{"a": 1}, {"a": 2}]}\n```'
+    assert salvage(text, truncated=False) == [{"a": 1}, {"a": 2}]
