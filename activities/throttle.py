@@ -6,10 +6,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 MOST = 1000.0
-FALL = 0.7
-"""What is left of the calls in flight after a 429."""
 PAUSE = 1.0
-"""Seconds in which a burst of 429s counts once: they all tell of the same moment."""
+"""Seconds over which 429s are counted together: those of a burst all tell of the same moment."""
 STEP = 0.5
 """What each good answer adds."""
 
@@ -20,6 +18,7 @@ class Throttle:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._fell = -PAUSE
+        self._refused = self._good = self._peak = 0
         self._waiting: list[asyncio.Future[None]] = []
         self.limit = MOST
         self.in_flight = 0
@@ -36,6 +35,7 @@ class Throttle:
                 if turn in self._waiting:
                     self._waiting.remove(turn)
         self.in_flight += 1
+        self._peak = max(self._peak, self.in_flight)
         try:
             yield
         finally:
@@ -43,14 +43,18 @@ class Throttle:
             self._wake()
 
     def limited(self) -> None:
-        """A 429 came."""
+        """A 429 came. The calls in flight fall by half the share that is refused: a few strays in a hundred must not
+        make a run slow, and an endpoint that takes a tenth of what it gets is soon asked for no more."""
         now = self._clock()
+        self._refused += 1
         if now - self._fell >= PAUSE:
-            self._fell = now
-            self.limit = max(1.0, min(self.limit, self.in_flight) * FALL)
+            share = self._refused / (self._refused + self._good + self.in_flight)
+            self.limit = max(1.0, min(self.limit, max(self._peak, self.in_flight)) * (1 - share / 2))
+            self._fell, self._refused, self._good, self._peak = now, 0, 0, self.in_flight
 
     def answered(self) -> None:
         """A good answer came."""
+        self._good += 1
         self.limit = min(MOST, self.limit + STEP)
         self._wake()
 

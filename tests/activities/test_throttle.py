@@ -2,20 +2,31 @@
 
 import asyncio
 
-from activities.throttle import FALL, MOST, STEP, Throttle
+from activities.throttle import MOST, PAUSE, STEP, Throttle
 
 
-async def test_a_burst_of_429s_counts_once_and_good_answers_bring_the_width_back():
+def refused(throttle: Throttle, now: list[float], count: int) -> float:
+    """So many 429s at once, told a second later; what is left of the width."""
+    for _ in range(count):
+        throttle.limited()
+    now[0] += 2 * PAUSE
+    throttle.limited()
+    return throttle.limit
+
+
+async def test_the_width_falls_by_half_the_share_that_is_refused():
+    now = [0.0]
+    few, many = Throttle(clock=lambda: now[0]), Throttle(clock=lambda: now[0])
+    few.in_flight = many.in_flight = 20
+    assert refused(few, now, 2) > 18, "strays"
+    assert refused(many, now, 200) < 11, "an overload"
+
+
+async def test_good_answers_bring_the_width_back():
     now = [0.0]
     throttle = Throttle(clock=lambda: now[0])
     throttle.in_flight = 20
-    throttle.limited()
-    throttle.limited()
-    assert throttle.limit == 20 * FALL
-    now[0] = 2.0
-    throttle.limited()
-    assert throttle.limit == 20 * FALL * FALL
-    before = throttle.limit
+    before = refused(throttle, now, 200)
     for _ in range(10):
         throttle.answered()
     assert throttle.limit == before + 10 * STEP
@@ -27,10 +38,9 @@ async def test_a_burst_of_429s_counts_once_and_good_answers_bring_the_width_back
 async def test_it_never_falls_below_one_and_lets_waiting_calls_through_one_by_one():
     now = [0.0]
     throttle = Throttle(clock=lambda: now[0])
-    for step in range(50):
-        now[0] = 2.0 * step
-        throttle.in_flight = 1
-        throttle.limited()
+    throttle.in_flight = 1
+    for _ in range(50):
+        refused(throttle, now, 10)
     throttle.in_flight = 0
     assert throttle.limit == 1
     most, flying = 0, 0
