@@ -5,13 +5,12 @@ import asyncio
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
-from quire.contracts import ASLEEP, DIVISIBLE, FATAL, MENDABLE, FallBackInput, GenerateInput, ReviewInput
-from quire.outcome import OpenSlot, Outcome, Usage
+from quire.contracts import DIVISIBLE, FATAL, FallBackInput, GenerateInput, ReviewInput
+from quire.outcome import OpenSlot, Outcome
 from quire.settle import settle
 from quire.slots import Batch
 from workflows import calls
 from workflows.run import Run
-from workflows.state import Trouble
 
 BISECT = "halve batches that come to nothing"
 """Patch of the rule by which open slots are sent again."""
@@ -21,11 +20,12 @@ HEDGED_FROM = 3
 
 async def fill(run: Run, batch: Batch) -> None:
     """Call, judge, settle; whatever happens, the batch is no longer running afterwards."""
+    resumed = run.state.resumed
     try:
         outcome = await _made(run, batch)
         await _settle(run, batch, outcome)
     except ActivityError as error:
-        await _failed(run, batch, error)
+        await _failed(run, batch, error, resumed)
     except asyncio.CancelledError:
         run.state.schedule.put_back(batch)
     except Exception as error:  # a mistake of ours: the workflow task must fail and be tried again, not go on without
@@ -43,13 +43,24 @@ async def _made(run: Run, batch: Batch) -> Outcome:
     if not plan.reviewed or not outcome.filled:
         return outcome
     run.state.spend(outcome, batch)
-    try:
-        given = ReviewInput(job=run.job, batch=batch, filled=outcome.filled)
-        judged = await calls.review(given, calls.time_limit(run.request.model, reasoning=True))
-    except ActivityError as error:
-        run.warn(f"batch {batch.name} was not judged: {calls.as_failure(error).message[:200]}")
-        return outcome.model_copy(update={"usage": Usage(), "model": ""})
+    judged = await _judged(run, batch, outcome)
     return judged.model_copy(update={"open": [*outcome.open, *judged.open], "tokens_per_item": outcome.tokens_per_item})
+
+
+async def _judged(run: Run, batch: Batch, outcome: Outcome) -> Outcome:
+    """What the judging model lets stay; all of it where it gave no answer."""
+    given = ReviewInput(job=run.job, batch=batch, filled=outcome.filled)
+    while True:
+        resumed = run.state.resumed
+        try:
+            return await calls.review(given, calls.time_limit(run.request.model, reasoning=True))
+        except ActivityError as error:
+            failure = calls.as_failure(error)
+            if run.hold(failure, resumed) and not run.ending:
+                await run.mended()
+                continue
+            run.warn(f"batch {batch.name} was not judged: {failure.message[:200]}")
+            return Outcome(batch=batch.name, filled=outcome.filled)
 
 
 async def _called(run: Run, given: GenerateInput) -> Outcome:
@@ -134,16 +145,10 @@ async def _without(run: Run, batch: Batch, given_up: list[OpenSlot]) -> None:
     state.give_up(slot for slot in given_up if slot.slot not in set(filled.filled))
 
 
-async def _failed(run: Run, batch: Batch, error: ActivityError) -> None:
+async def _failed(run: Run, batch: Batch, error: ActivityError, resumed: int) -> None:
     """No answer came. What a person or the time can mend makes the run wait, with the batch as it was."""
     state, failure = run.state, calls.as_failure(error)
-    if run.cancelled:
-        state.schedule.put_back(batch)
-    elif failure.type in MENDABLE:
-        state.trouble = Trouble(kind=failure.type or "", said=failure.message[:300])
-        state.schedule.put_back(batch)
-    elif failure.type == ASLEEP and failure.details:
-        state.until = max(state.until or 0.0, float(failure.details[0]))
+    if run.cancelled or run.hold(failure, resumed):
         state.schedule.put_back(batch)
     elif failure.type in DIVISIBLE:
         detail = failure.message[:300]

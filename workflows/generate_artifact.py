@@ -61,6 +61,7 @@ class GenerateArtifact:
 
     @workflow.signal(description="Go on after a pause, or when what was wrong with key, funds or store is mended")
     def resume(self) -> None:
+        self.kept.state.resumed += 1
         self.kept.state.paused = False
         self.kept.state.trouble = None
         self.kept.state.until = None

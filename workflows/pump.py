@@ -36,16 +36,12 @@ async def pump(run: Run) -> None:
 async def _something(run: Run) -> None:
     """Wait until a batch may start, or none is left, or a quota is whole again."""
     until = run.state.until
-    if until is None:
-        await workflow.wait_condition(
-            lambda: _may_start(run) or _drained(run) or run.state.until is not None or run.broken is not None
-        )
+    if until is not None:
+        await run.awaken(until, also=lambda: _drained(run))
         return
-    left = timedelta(seconds=max(0.0, until - workflow.now().timestamp()))
-    try:
-        await workflow.wait_condition(lambda: _drained(run) or run.state.until != until, timeout=left)
-    except TimeoutError:
-        run.state.until = None
+    await workflow.wait_condition(
+        lambda: _may_start(run) or _drained(run) or run.state.until is not None or run.broken is not None
+    )
 
 
 def _held(run: Run) -> bool:

@@ -30,13 +30,19 @@ async def prepare(run: Run) -> None:
 
     async def one(key: str) -> None:
         async with width:
-            try:
-                state.spend(await calls.prepare(PrepareInput(job=run.job, key=key), limit))
-            except ActivityError as error:
-                failure = calls.as_failure(error)
-                if failure.type in FATAL:
-                    raise failure from error
-                run.warn(f"{key} was not planned: {failure.message[:200]}")
+            while not run.ending:
+                resumed = state.resumed
+                try:
+                    state.spend(await calls.prepare(PrepareInput(job=run.job, key=key), limit))
+                    return
+                except ActivityError as error:
+                    failure = calls.as_failure(error)
+                    if failure.type in FATAL:
+                        raise failure from error
+                    if not run.hold(failure, resumed):
+                        run.warn(f"{key} was not planned: {failure.message[:200]}")
+                        return
+                await run.mended()
 
     await asyncio.gather(*(one(key) for key in state.planned.preparations))
     state.prepared = True

@@ -1,19 +1,21 @@
 """One run as its parts see it: the request, the state, what is in flight, and what it waits for."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
+from temporalio.exceptions import ApplicationError
 
 from quire.batching import capacity
-from quire.contracts import Job
+from quire.contracts import ASLEEP, MENDABLE, Job
 from quire.progress import Progress, Result
 from quire.request import Request
 from quire.slots import Batch
 from workflows import showing
 from workflows.messages import details, publish
-from workflows.state import State, Waits
+from workflows.state import State, Trouble, Waits
 
 T = TypeVar("T")
 
@@ -91,6 +93,36 @@ class Run:
     def reserve(self, batch: Batch) -> None:
         """Set aside what a call may cost."""
         self.state.spending.reserved[batch.name] = self.expected(len(batch.slots))
+
+    def hold(self, failure: ApplicationError, resumed: int) -> bool:
+        """Whether this is a failure that a person, or the time, mends; then the run waits for that. `resumed` is the
+        state's count from before the call: a failure older than the last `resume` only means to try again."""
+        mendable, asleep = failure.type in MENDABLE, failure.type == ASLEEP and bool(failure.details)
+        if resumed == self.state.resumed and mendable:
+            self.state.trouble = Trouble(kind=failure.type or "", said=failure.message[:300])
+        elif resumed == self.state.resumed and asleep:
+            self.state.until = max(self.state.until or 0.0, float(failure.details[0]))
+        return mendable or asleep
+
+    async def mended(self) -> None:
+        """Return when what holds the run is over, or the run is to end."""
+        while not self.ending and (self.state.trouble is not None or self.state.until is not None):
+            await self.awaken(self.state.until)
+
+    async def awaken(self, until: float | None, also: Callable[[], bool] = lambda: False) -> None:
+        """Wait for an end, for a change of what holds the run, for the time `until`, or for what else there is."""
+
+        def awake() -> bool:
+            return self.ending or self.state.until != until or (until is None and self.state.trouble is None) or also()
+
+        if until is None:
+            await workflow.wait_condition(awake)
+            return
+        left = timedelta(seconds=max(0.0, until - workflow.now().timestamp()))
+        try:
+            await workflow.wait_condition(awake, timeout=left)
+        except TimeoutError:
+            self.state.until = None  # the quota is whole again
 
     def warn(self, warning: str) -> None:
         """Tell the person, in the result and the Web UI."""

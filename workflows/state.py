@@ -69,6 +69,8 @@ class State(BaseModel):
     approved: bool = False
     paused: bool = False
     trouble: Trouble | None = None
+    resumed: int = 0
+    """How often somebody has said that things are mended."""
     until: float | None = None
     """When a spent quota resets, in seconds since 1970."""
     stopped: str | None = None

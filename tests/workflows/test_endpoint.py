@@ -12,7 +12,7 @@ from quire.request import Request
 from runtime.runs import Handle
 from runtime.worker import hosted
 from simulator.options import Options
-from tests.conftest import lay_out, lines, made
+from tests.conftest import example, lay_out, lines, made
 from tests.workflows.test_steering import begun, until
 
 ITEM = {
@@ -174,6 +174,31 @@ async def test_a_wrong_key_pauses_the_run_and_says_what_to_do(client, simulator,
         simulator.simulator.options = Options()
         await handle.signal("resume")
         exact(tmp_path, "wrong-key", await handle.result())
+
+
+async def test_a_wrong_key_of_the_planning_model_pauses_before_anything_is_made(client, simulator, tmp_path):
+    simulator.simulator.options = Options(api_key="right")
+    async with hosted(client):
+        handle = await paused_by(client, example("eval_dataset", tmp_path), "wrong-planner", "repair")
+        simulator.simulator.options = Options()
+        await handle.signal("resume")
+        result = await handle.result()
+    assert result.verdict == "complete" and result.warnings == []
+
+
+async def test_an_account_that_is_empty_when_it_comes_to_judging_loses_no_judgement(client, simulator, tmp_path):
+    from simulator.server import SimulatorServer
+
+    with SimulatorServer(Options(funds=0)) as judge:
+        inputs = example("eval_dataset", tmp_path).inputs | {"plan": False, "judge": "all"}
+        request = example("eval_dataset", tmp_path, inputs=inputs, model={"name": "gpt-4o", "base_url": judge.base_url})
+        async with hosted(client):
+            handle = await begun(client, request, "empty-judge")
+            await until(handle, lambda p: p.waits_for == "repair")
+            judge.simulator.options = Options()
+            await handle.signal("resume")
+            result = await handle.result()
+        assert result.verdict == "complete" and result.warnings == [] and judge.stats()["answered"] == 5
 
 
 async def test_an_empty_account_pauses_the_run_and_it_goes_on_when_resumed(client, simulator, tmp_path):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,10 @@ async def test_one_batch_warms_the_providers_cache_for_the_others(client, simula
     batching = {"size": 5, "warm_up": True, "concurrency": 8}
     result = await made(client, example("topic_dataset", tmp_path, batching=batching, target=20), "warm")
     assert result.verdict == "complete"
+    notes = [json.loads(file.read_text()) for file in (tmp_path / "warm" / "calls").glob("*.json")]
+    first, second = sorted(notes, key=lambda note: note["began"])[:2]
+    began, then = (datetime.fromisoformat(note["began"]) for note in (first, second))
+    assert then - began >= timedelta(seconds=0.2), "the others wait for the first"
     bodies = simulator.simulator.bodies
     assert len({body["messages"][0]["content"] for body in bodies}) == 1, "what is common comes first, byte for byte"
 
