@@ -111,14 +111,9 @@ class Call:
         throttle = self.endpoints.throttle(self.model)
         client, body = self.endpoints.client(self.model), in_form(self.body, form)
         async with throttle.slot():
-            try:
-                async with asyncio.timeout(self.limit):
-                    answer = await (
-                        wire.streamed(client, body, self._heard) if self.stream else wire.whole(client, body)
-                    )
-            except RateLimitError:
-                throttle.limited()
-                raise
+            async with asyncio.timeout(self.limit):
+                sent = wire.streamed(client, body, self._heard) if self.stream else wire.whole(client, body)
+                answer = await sent
             throttle.answered()
             return answer
 
@@ -135,13 +130,19 @@ def _about_form(error: APIStatusError) -> bool:
 
 
 async def _answered(call: Call) -> Answer:
-    """The answer, or the failure as Temporal is to treat it."""
+    async with failing(call.endpoints, call.model), _heartbeats(call):
+        return await call.made()
+
+
+@asynccontextmanager
+async def failing(endpoints: Endpoints, model: ModelChoice) -> AsyncGenerator[None]:
+    """Turn what goes wrong in a call into the failure as Temporal is to treat it."""
     attempt = activity.info().attempt if activity.in_activity() else 1
-    model, endpoints = call.model, call.endpoints
     try:
-        async with _heartbeats(call):
-            return await call.made()
+        yield
     except APIStatusError as error:
+        if isinstance(error, RateLimitError):
+            endpoints.throttle(model).limited()
         if isinstance(error, BadRequestError) and error.code == "context_length_exceeded":
             raise ApplicationError(str(error)[:300], type="ContextExceeded", non_retryable=True) from None
         raise from_status(error, model.api_key_env, attempt) from None

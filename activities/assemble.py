@@ -9,6 +9,7 @@ from temporalio import activity
 
 from activities import formats, ledger, planfile
 from activities.bound import Shelf, open_shelf
+from activities.diversity import diversity
 from activities.formats import Bound
 from activities.planfile import OpenPlan, Plans
 from activities.store import Store
@@ -92,7 +93,12 @@ async def verify(given: VerifyInput, plans: Plans) -> Verified:
     problems: list[str] = []
     if given.result.artifact is not None:
         problems = await _check(plan, store, given.result.items)
-    report = given.result.model_dump(mode="json") | {"problems": problems, "batch_states": given.batch_states}
+    figures = await diversity(plan, await open_shelf(store))
+    report = given.result.model_dump(mode="json") | {
+        "problems": problems,
+        "batch_states": given.batch_states,
+        "diversity": figures,
+    }
     await store.put("report.json", json.dumps(report, ensure_ascii=False, indent=1).encode() + b"\n")
     return Verified(problems=problems)
 

@@ -14,9 +14,11 @@ Row = dict[str, Any]
 class Shelf:
     """Which batch file holds which slot; rows are read file by file, in slot order each is read about once."""
 
-    def __init__(self, store: Store, places: dict[int, str]) -> None:
+    def __init__(self, store: Store, places: dict[int, str], kept: dict[int, dict[str, Any]]) -> None:
         self._store = store
         self.places = places
+        self.kept = kept
+        """Slots whose item is like another's and was kept all the same."""
         self._files: OrderedDict[str, dict[int, Row]] = OrderedDict()
 
     def __len__(self) -> int:
@@ -49,7 +51,8 @@ def rows_of(data: bytes) -> dict[int, Row]:
 
 
 async def rejections(store: Store, round_: int) -> dict[int, Row]:
-    """What one round of the duplicate check rejected: `{"file", "of", "avoid"}` by slot number."""
+    """What one round of the duplicate check rejected: `{"file", "of", "likeness", "avoid"}` by slot number, and `kept`,
+    the file whose candidate stays after all, where the last round keeps the least similar."""
     data = await store.get(rejected_key(round_)) or b"{}"
     return {int(number): row for number, row in json.loads(data).items()}
 
@@ -62,11 +65,32 @@ def rejected_key(round_: int) -> str:
 async def rejected_items(store: Store, *, before: int | None = None) -> set[tuple[str, int]]:
     """Every item that a round (earlier than `before`) rejected, as batch file and slot number."""
     found: set[tuple[str, int]] = set()
+    kept: dict[int, str] = {}
+    async for round_ in rounds(store):
+        if before is None or round_ < before:
+            for number, row in (await rejections(store, round_)).items():
+                found.add((row["file"], number))
+                if "kept" in row:
+                    kept[number] = row["kept"]
+    return found - {(file, number) for number, file in kept.items()}
+
+
+async def kept_although(store: Store) -> dict[int, dict[str, Any]]:
+    """Slots whose item was kept although it is like another's: of which, and how like."""
+    found: dict[int, dict[str, Any]] = {}
+    async for round_ in rounds(store):
+        for number, row in (await rejections(store, round_)).items():
+            if "kept" in row:
+                found[number] = {"duplicate_of": row["of"], "likeness": row["likeness"]}
+    return found
+
+
+async def rounds(store: Store) -> AsyncIterator[int]:
+    """The rounds of the duplicate check that are in the store."""
     async for key in store.keys("duplicates/"):
         round_ = key.rpartition("round-")[2].removesuffix(".json")
-        if round_.isdecimal() and (before is None or int(round_) < before):
-            found |= {(row["file"], number) for number, row in (await rejections(store, int(round_))).items()}
-    return found
+        if round_.isdecimal():
+            yield int(round_)
 
 
 async def batch_files(store: Store) -> AsyncIterator[str]:
@@ -84,4 +108,4 @@ async def open_shelf(store: Store, *, without: Container[tuple[str, int]] | None
         for number in await read(store, key):
             if (key, number) not in rejected:
                 places.setdefault(number, key)
-    return Shelf(store, places)
+    return Shelf(store, places, await kept_although(store))

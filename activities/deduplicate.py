@@ -1,39 +1,87 @@
 """Look for twins among the items that are there; the later one, in slot order, is rejected."""
 
 import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from temporalio import activity
 
-from activities.bound import Shelf, open_shelf, rejected_items, rejected_key
+from activities import outside, signatures
+from activities.bound import Shelf, open_shelf, rejected_items, rejected_key, rejections
+from activities.endpoint import Endpoints
 from activities.planfile import OpenPlan, Plans
+from activities.semantic import Semantic, Vectors
 from activities.store import Store
 from quire.contracts import Deduplicated, DeduplicateInput, Twin
-from quire.duplicates import key_of, twins
+from quire.duplicates import text_of
+from quire.likeness import Index, Near, Same, likeness
+from quire.outcome import Usage
 
 _SHOWN = 400
 """Characters of a twin that a prompt shows as one to avoid."""
+_NEIGHBOURS = 3
+"""How many items a prompt shows as ones to avoid."""
+_CHUNK = 512
+"""Texts that are held at a time."""
 
 
-async def deduplicate(given: DeduplicateInput, plans: Plans) -> Deduplicated:
-    """One round. What an earlier round let stay, stays: only items made since are in question. The accepted keys are
-    kept in `duplicates/keys-<round>.json`, so that no text is read twice."""
+@dataclass
+class Search:
+    """One look: the plan, the items, what stays and what is rejected."""
+
+    plan: OpenPlan
+    store: Store
+    shelf: Shelf
+    index: Index
+    vectors: Vectors | None
+    outside: dict[int, tuple[str, str]] = field(default_factory=dict[int, tuple[str, str]])
+    """Name and text of the items from outside, by number below 1."""
+    stays: list[tuple[int, bytes]] = field(default_factory=list[tuple[int, bytes]])
+    rejected: dict[int, dict[str, Any]] = field(default_factory=dict[int, dict[str, Any]])
+
+    @property
+    def method(self) -> str:
+        return self.plan.request.duplicates.method
+
+    async def text(self, number: int) -> str:
+        """What is compared of an item."""
+        if number < 1:
+            return self.outside[number][1]
+        return text_of(self.method, await self.item(number), fields_of(self.plan))
+
+    async def item(self, number: int) -> dict[str, Any]:
+        """An item that is there."""
+        row = await self.shelf.row(number)
+        return row["item"] if row else {}
+
+    def name(self, number: int) -> str:
+        """What people call an item."""
+        return self.outside[number][0] if number < 1 else self.plan.slots[number - 1].key
+
+
+async def deduplicate(given: DeduplicateInput, endpoints: Endpoints, plans: Plans) -> Deduplicated:
+    """One round. What an earlier round let stay, stays: only items made since are in question. What is kept of those
+    that stay is in `duplicates/`, so that no text is read twice."""
     plan = await plans.read(given.job)
     store = Store(given.job.store, given.job.workflow_id)
-    shelf = await open_shelf(store, without=await rejected_items(store, before=given.round))
-    accepted = await _accepted(store, given.round - 1)
-    candidates = [
-        (number, await _key(plan, shelf, number)) for number in sorted(shelf.places) if number not in accepted
-    ]
-    window = plan.request.duplicates.window
-    stays, found = twins(candidates, accepted, None if window == "all" else window)
-    rejected = {
-        number: {"file": shelf.places[number], "of": plan.slots[twin - 1].key, "avoid": await _avoid(plan, shelf, twin)}
-        for number, twin in found.items()
-    }
-    await store.put(_keys(given.round), json.dumps(stays).encode())
-    await store.put(rejected_key(given.round), json.dumps(rejected, ensure_ascii=False).encode())
-    return Deduplicated(rejected=[Twin(slot=number, of=plan.slots[twin - 1].key) for number, twin in found.items()])
+    search = await _opened(plan, store, endpoints, given.round)
+    known = await _known(search, given.round)
+    numbers = [number for number in sorted(search.shelf.places) if number not in known]
+    async for number, text, signature in _signed(search, numbers):
+        await _decide(search, number, text, signature)
+    kept = await _least_similar(search, given) if given.final and plan.request.duplicates.keep_last else []
+    await signatures.write(store, given.round, search.stays)
+    await store.put(rejected_key(given.round), json.dumps(search.rejected, ensure_ascii=False).encode())
+    vectors = search.vectors
+    return Deduplicated(
+        rejected=[Twin(slot=n, of=row["of"]) for n, row in sorted(search.rejected.items()) if not row.get("kept")],
+        kept=kept,
+        looked_at=len(numbers),
+        usage=vectors.usage if vectors else Usage(),
+        model=vectors.model.name if vectors and vectors.usage.calls else "",
+        simulated=vectors.simulated if vectors else False,
+    )
 
 
 def fields_of(plan: OpenPlan) -> tuple[str, ...]:
@@ -41,26 +89,89 @@ def fields_of(plan: OpenPlan) -> tuple[str, ...]:
     return plan.request.duplicates.fields or plan.recipe.compared
 
 
-async def _key(plan: OpenPlan, shelf: Shelf, number: int) -> str:
-    if number % 200 == 0 and activity.in_activity():
-        activity.heartbeat(number)
-    return key_of(plan.request.duplicates.method, await _item(shelf, number), fields_of(plan))
+async def _opened(plan: OpenPlan, store: Store, endpoints: Endpoints, round_: int) -> Search:
+    said = plan.request.duplicates
+    shelf = await open_shelf(store, without=await rejected_items(store, before=round_))
+    vectors = Vectors(store, endpoints, plan.request) if said.method == "semantic" else None
+    index: Index = Semantic(said.least) if vectors else Near(said.least) if said.method == "near" else Same()
+    return Search(plan, store, shelf, index, vectors)
 
 
-async def _item(shelf: Shelf, number: int) -> dict[str, Any]:
-    row = await shelf.row(number)
-    return row["item"] if row else {}
+async def _known(search: Search, round_: int) -> set[int]:
+    """Fill the index with what is settled: items from outside, and what earlier rounds let stay."""
+    texts: list[str] = []
+    async for name, item in outside.items(search.store, search.plan.request, fields_of(search.plan)):
+        texts.append(text_of(search.method, item, fields_of(search.plan)))
+        search.outside[1 - len(texts)] = (name, texts[-1])
+    held = await signatures.read(search.store, 0) if round_ > 1 else None
+    if held is None:
+        held = list(zip(range(0, -len(texts), -1), await _signatures(search, texts), strict=True))
+        await signatures.write(search.store, 0, held)
+    for earlier in range(1, round_):
+        held += await signatures.read(search.store, earlier) or []
+    for count, (number, signature) in enumerate(held):
+        _beat(count)
+        search.index.add(number, signature)
+    return {number for number, _ in held if number > 0}
 
 
-async def _avoid(plan: OpenPlan, shelf: Shelf, number: int) -> str:
-    item = await _item(shelf, number)
-    return json.dumps({name: item.get(name) for name in fields_of(plan)}, ensure_ascii=False)[:_SHOWN]
+async def _signed(search: Search, numbers: list[int]) -> AsyncIterator[tuple[int, str, bytes]]:
+    for start in range(0, len(numbers), _CHUNK):
+        chunk = numbers[start : start + _CHUNK]
+        texts = [await search.text(number) for number in chunk]
+        _beat(0)
+        for entry in zip(chunk, texts, await _signatures(search, texts), strict=True):
+            yield entry
 
 
-def _keys(round_: int) -> str:
-    return f"duplicates/keys-{round_}.json"
+async def _signatures(search: Search, texts: list[str]) -> list[bytes]:
+    if search.vectors is not None:
+        return await search.vectors.of(texts)
+    return [search.index.sign(text) for text in texts]
 
 
-async def _accepted(store: Store, round_: int) -> dict[int, str]:
-    data = await store.get(_keys(round_))
-    return {int(number): key for number, key in json.loads(data).items()} if data else {}
+async def _decide(search: Search, number: int, text: str, signature: bytes) -> None:
+    """Whether an item stays; of several that it is too like, the likest and then the first is what it is a twin of."""
+    said = search.plan.request.duplicates
+    window = None if said.window == "all" else said.window
+    found: list[tuple[float, int]] = []
+    for other, estimate in search.index.like(signature):
+        if window is not None and other > 0 and abs(other - number) > window:
+            continue
+        score = estimate if search.index.certain else likeness(text, await search.text(other))
+        found.append((score, other))
+    best = sorted(found, key=lambda pair: (-pair[0], abs(number - pair[1]), pair[1]))
+    if not best or best[0][0] < said.least:
+        search.index.add(number, signature)
+        search.stays.append((number, signature))
+        return
+    search.rejected[number] = {
+        "file": search.shelf.places[number],
+        "of": search.name(best[0][1]),
+        "likeness": round(best[0][0], 4),
+        "avoid": [await _shown(search, other) for _, other in best[:_NEIGHBOURS]],
+    }
+
+
+async def _shown(search: Search, number: int) -> str:
+    if number < 1:
+        return search.outside[number][1][:_SHOWN]
+    item, names = await search.item(number), fields_of(search.plan)
+    return json.dumps({name: item.get(name) for name in names or item}, ensure_ascii=False)[:_SHOWN]
+
+
+async def _least_similar(search: Search, given: DeduplicateInput) -> list[int]:
+    """After the last round: of all candidates of a slot the one that is least like its twin stays, and says so."""
+    earlier = [await rejections(search.store, round_) for round_ in range(1, given.round)]
+    kept: list[int] = []
+    for number, row in search.rejected.items():
+        candidates = [*(found[number] for found in earlier if number in found), row]
+        best = min(candidates, key=lambda candidate: candidate.get("likeness", 1.0))
+        row["kept"] = best["file"]
+        kept.append(number)
+    return sorted(kept)
+
+
+def _beat(count: int) -> None:
+    if count % 2000 == 0 and activity.in_activity():
+        activity.heartbeat(count)

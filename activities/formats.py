@@ -29,7 +29,8 @@ class Bound:
             row = await self.shelf.row(slot.number)
             if row is not None:
                 self.beat(slot.number)
-                yield {**self.plan.recipe.finished(row["item"], slot), "provenance": row["provenance"]}
+                provenance = row["provenance"] | self.shelf.kept.get(slot.number, {})
+                yield {**self.plan.recipe.finished(row["item"], slot), "provenance": provenance}
 
 
 ADDRESSES: dict[Format, str] = {"json": "artifact.json", "jsonl": "artifact.jsonl", "hf": "dataset"}

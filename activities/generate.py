@@ -88,7 +88,11 @@ async def _advice(store: Store, plan: OpenPlan, batch: Batch) -> str:
         said += "\nAn earlier answer was rejected. Mend this:\n" + "\n".join(f"- {hint}" for hint in batch.hints)
     if batch.avoid:
         found = await rejections(store, batch.avoid)
-        rows = [f"- slot {number}: {found[number]['avoid']}" for number in batch.slots if number in found]
+        rows = [
+            f"- slot {number}: {text}"
+            for number in batch.slots
+            for text in (found[number]["avoid"] if number in found else ())
+        ]
         said += "\nAn earlier answer was the same as what is there already. Make something else than:\n"
         said += "\n".join(rows)
     return said

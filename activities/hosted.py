@@ -79,7 +79,7 @@ class Activities:
 
     @activity.defn(name=DEDUPLICATE)
     async def deduplicate(self, given: DeduplicateInput) -> Deduplicated:
-        return await deduplicate(given, self.plans)
+        return await deduplicate(given, self.endpoints, self.plans)
 
     @activity.defn(name=EXTEND)
     async def extend(self, given: ExtendInput) -> Extended:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from activities.answer import Answer
-from activities.bound import Shelf, rejections
+from activities.bound import Shelf, rejections, rounds
 from activities.planfile import OpenPlan
 from activities.store import Store
 from quire.outcome import Outcome
@@ -57,11 +57,10 @@ async def stories(store: Store, *, only: int | None = None) -> dict[int, list[At
 async def twins_of(store: Store) -> dict[int, list[dict[str, Any]]]:
     """By slot number: the rounds in which its item was rejected as a twin, and of what."""
     found: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
-    async for key in store.keys("duplicates/"):
-        round_ = key.rpartition("round-")[2].removesuffix(".json")
-        if round_.isdecimal():
-            for number, row in (await rejections(store, int(round_))).items():
-                found[number].append({"round": int(round_), "of": row["of"], "batch": row["file"]})
+    async for round_ in rounds(store):
+        for number, row in (await rejections(store, round_)).items():
+            said = {"round": round_, "of": row["of"], "likeness": row.get("likeness"), "batch": row["file"]}
+            found[number].append(said | ({"kept": row["kept"]} if "kept" in row else {}))
     return found
 
 

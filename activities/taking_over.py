@@ -7,7 +7,7 @@ from itertools import accumulate
 
 from temporalio import activity
 
-from activities.bound import Shelf, open_shelf
+from activities.bound import Shelf, open_shelf, rounds
 from activities.store import Store
 from quire.contracts import TakenOver
 from quire.outcome import Usage
@@ -33,12 +33,7 @@ async def left(store: Store, laid: Plan) -> TakenOver:
 
 
 async def _rounds(store: Store) -> int:
-    rounds = [0]
-    async for key in store.keys("duplicates/"):
-        number = key.rpartition("round-")[2].removesuffix(".json")
-        if number.isdecimal():
-            rounds.append(int(number))
-    return max(rounds)
+    return max([0, *[round_ async for round_ in rounds(store)]])
 
 
 def _files(shelf: Shelf, sizes: list[int]) -> dict[int, list[str]]:

@@ -159,6 +159,14 @@ class Deduplicated(BaseModel):
     """The twins of one round, in slot order."""
 
     rejected: list[Twin]
+    kept: list[int] = []
+    """Slots that stay filled with their least similar candidate, in the last round."""
+    looked_at: int = 0
+    """Items that were compared with the others in this round."""
+    usage: Usage = Usage()
+    model: str = ""
+    """Who made the vectors."""
+    simulated: bool = False
 
 
 class AssembleInput(BaseModel):

@@ -1,9 +1,9 @@
-"""When two items are the same: by content, or by the pattern of their content. Pure."""
+"""What of an item is compared with others: its content, the pattern of its content, or its words. Pure."""
 
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 _ID = re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[a-z])[\w]+(?:-[\w]+)*\b|#\w+", re.IGNORECASE)
@@ -35,38 +35,41 @@ def _structural(value: Any) -> Any:
     return "<n>" if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+def _words(value: Any) -> Iterator[str]:
+    """Every text in a value, in the order of sorted keys; ids never count."""
+    if isinstance(value, Mapping):
+        for name in sorted(value):
+            if name not in IDS:
+                yield from _words(value[name])
+    elif isinstance(value, list):
+        for part in value:
+            yield from _words(part)
+    elif value is not None:
+        yield str(value)
+
+
+def _plain(value: Any) -> str:
+    """What a reader reads, without case and spacing."""
+    return " ".join(" ".join(_words(value)).casefold().split())
+
+
+IDS = ("id", "slot", "uuid")
+"""Fields that tell items apart and say nothing of their content."""
 METHODS: dict[str, Callable[[Any], str]] = {
     "exact": canonical,
     "structural": lambda value: canonical(_structural(value)),
+    "near": _plain,
+    "semantic": _plain,
 }
-"""Two items are twins under a method when it gives the same text for what is compared of them."""
+"""What each method compares: a text that says all that counts of an item."""
 
 
-def key_of(method: str, item: Mapping[str, Any], fields: Sequence[str]) -> str:
-    """32 hex digits that are the same for twins."""
-    compared = {name: item.get(name) for name in fields}
-    return hashlib.blake2b(METHODS[method](compared).encode(), digest_size=16).hexdigest()
+def text_of(method: str, item: Mapping[str, Any], fields: Sequence[str]) -> str:
+    """The text by which a method compares this item; without fields named, the whole item but its ids."""
+    names = fields or [name for name in item if name not in IDS]
+    return METHODS[method]({name: item.get(name) for name in names})
 
 
-def twins(
-    candidates: Iterable[tuple[int, str]], accepted: Mapping[int, str], window: int | None
-) -> tuple[dict[int, str], dict[int, int]]:
-    """Which candidates stay, and which are twins of what.
-
-    `accepted` holds slot number and key of the items that stay already; `candidates` are looked at in slot order,
-    so that the answer does not depend on which call came back first. `window` is how many slots apart twins are
-    looked for, None everywhere. Returns all that stay, and for each rejected slot the one that has the same.
-    """
-    stays = dict(accepted)
-    holders: dict[str, list[int]] = {}
-    for number, key in accepted.items():
-        holders.setdefault(key, []).append(number)
-    rejected: dict[int, int] = {}
-    for number, key in sorted(candidates):
-        near = [at for at in holders.get(key, ()) if window is None or abs(at - number) <= window]
-        if near:
-            rejected[number] = min(near, key=lambda at: abs(at - number))
-        else:
-            stays[number] = key
-            holders.setdefault(key, []).append(number)
-    return stays, rejected
+def key_of(text: str) -> bytes:
+    """16 bytes that are the same for the same text."""
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()

@@ -79,6 +79,7 @@ class Progress(BaseModel):
     """What a group is called: Cycle, Category, Phase; empty where there are none."""
     groups: list[Group] = []
     duplicates_rejected: int = 0
+    duplicates_by_round: list[int] = []
     fallbacks: int = 0
     simulated: bool = False
     line: str = ""
@@ -101,6 +102,8 @@ class Result(BaseModel):
     group_word: str = ""
     groups: list[Group] = []
     duplicates_rejected: int = 0
+    duplicates_by_round: list[int] = []
+    duplicates_method: str = "off"
     fallbacks: int = 0
     warnings: list[str] = []
     failed_slots: list[FailedSlot] = []

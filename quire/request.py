@@ -114,11 +114,25 @@ class Budget(Part):
     )
 
 
+class Embedding(Part):
+    """Which model turns texts into vectors, for `method: semantic`."""
+
+    name: StrictStr = Field(default="text-embedding-3-small", min_length=1, description="the embedding model's name")
+    base_url: StrictStr | None = Field(default=None, description="the model's own endpoint where absent")
+    api_key_env: StrictStr | None = Field(default=None, description="the model's own key where absent")
+    dimensions: Positive | None = Field(default=None, description="asked of models that can make shorter vectors")
+
+
 class Duplicates(Part):
     """How twins are found. The later one, in slot order, is rejected and its slot opens again."""
 
-    method: Literal["off", "exact", "structural"] = Field(
-        default="off", description="exact: the same content; structural: the same but for numbers, names and ids"
+    method: Literal["off", "exact", "structural", "near", "semantic"] = Field(
+        default="off",
+        description="exact: the same content; structural: the same but for numbers, names and ids; near: most pieces "
+        "of five characters in common; semantic: vectors that point the same way",
+    )
+    threshold: Annotated[StrictFloat | StrictInt, Field(gt=0.5, le=1)] | None = Field(
+        default=None, description="from where two items are twins, for near (0.9) and semantic (0.92)"
     )
     fields: tuple[StrictStr, ...] | None = Field(
         default=None, min_length=1, description="the fields compared; the recipe's own where absent"
@@ -127,6 +141,18 @@ class Duplicates(Part):
     rounds: Annotated[StrictInt, Field(ge=0, le=20)] = Field(
         default=3, description="how often rejected slots go again; after that they end as duplicates"
     )
+    keep_last: StrictBool = Field(
+        default=False, description="after the last round keep the least similar candidate, marked as such"
+    )
+    against: tuple[StrictStr, ...] = Field(
+        default=(), description="keep out what is there already: .jsonl files, or ids of earlier runs in this store"
+    )
+    embedding: Embedding = Embedding()
+
+    @property
+    def least(self) -> float:
+        """The likeness from which two items are twins."""
+        return self.threshold or {"near": 0.9, "semantic": 0.92}.get(self.method, 1.0)
 
 
 class Output(Part):
@@ -175,6 +201,6 @@ class Request(Part):
 
 
 __all__ = [
-    "MAX_TARGET", "Batching", "Budget", "Duplicates", "Fallback", "Format", "Hedge", "ModelChoice", "Output", "Part",
-    "Request", "Retry",
+    "MAX_TARGET", "Batching", "Budget", "Duplicates", "Embedding", "Fallback", "Format", "Hedge", "ModelChoice",
+    "Output", "Part", "Request", "Retry",
 ]  # fmt: skip

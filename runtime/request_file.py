@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError
 
+from activities import outside
 from activities.documents import read_all
 from activities.price import must_be_known
 from quire.request import Part, Request
@@ -62,6 +63,8 @@ def _checked(raw: Mapping[str, Any], base: Path, place: Callable[[Sequence[str]]
         request = _absolute_store(request, base)
         plan = lay_out(request, texts, documents)
         must_be_known(plan.request)
+        fields = plan.request.duplicates.fields or plan.recipe.compared
+        request = outside.checked(request, fields, base)
         return Checked(request, texts, documents, plan)
     except InputError as error:
         raise SetupError(f"{place(error.field.split('.'))}: {error.field}: {error}") from None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from obstore.exceptions import BaseError
 
+from activities import outside
 from activities.documents import upload
 from activities.store import Store
 from quire.progress import Result
@@ -55,6 +56,7 @@ async def begin(connection: Connection, name: str, checked: Checked) -> Handle:
     try:
         store = Store(checked.request.output.store, name)
         request = await upload(checked.request, checked.texts, checked.documents, store)
+        request = await outside.upload(request, store)
     except (OSError, ValueError, BaseError) as error:
         said = str(error).splitlines()[0]
         raise SetupError(f"output.store: {checked.request.output.store} cannot be written: {said}") from None

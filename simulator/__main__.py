@@ -62,6 +62,8 @@ def main() -> None:
     parser.add_argument("--quota", type=int, help="calls until the day's quota is spent")
     parser.add_argument("--quota-seconds", type=_seconds, default=3600.0, help="when it resets (%(default)s)")
     parser.add_argument("--duplicates", type=_share, default=0.0, help="share of items that repeat others")
+    kinds = ("none", "numbers", "word", "order")
+    parser.add_argument("--twist", choices=kinds, default="none", help="what differs between repeats (%(default)s)")
     parser.add_argument("--strictness", type=_share, default=0.0, help="share of items that a judge refuses")
     parser.add_argument("--poison", metavar="REGEX", help="calls whose prompt has this get broken JSON, always")
     parser.add_argument("--api-key", help="answer 401 to any other key")

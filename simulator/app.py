@@ -17,6 +17,7 @@ from simulator.faults import HEADERS
 from simulator.options import FAULTS, Options
 from simulator.stream import streamed
 from simulator.tally import Tally, tokens
+from simulator.vectors import vector
 
 
 class Simulator:
@@ -33,6 +34,7 @@ class Simulator:
         return Starlette(
             routes=[
                 Route("/v1/chat/completions", self.complete, methods=["POST"]),
+                Route("/v1/embeddings", self.embed, methods=["POST"]),
                 Route("/v1/models", self.models),
                 Route("/stats", self.stats),
                 Route("/stats/reset", self.reset, methods=["POST"]),
@@ -44,6 +46,20 @@ class Simulator:
             return denied
         names = ["o3-mini", "gpt-4o", "gpt-4o-mini", "simulated"]
         return JSONResponse({"object": "list", "data": [{"id": name, "object": "model"} for name in names]})
+
+    async def embed(self, request: Request) -> Response:
+        if (denied := self._denied(request) or self._spent()) is not None:
+            return denied
+        body = json.loads(await request.body())
+        texts = [body["input"]] if isinstance(body["input"], str) else list(body["input"])
+        self.tally.embedded += len(texts)
+        spent = sum(tokens(text) for text in texts)
+        rows = [
+            {"object": "embedding", "index": index, "embedding": vector(text, body.get("dimensions") or 256)}
+            for index, text in enumerate(texts)
+        ]
+        usage = {"prompt_tokens": spent, "total_tokens": spent}
+        return JSONResponse({"object": "list", "data": rows, "model": body["model"], "usage": usage}, headers=HEADERS)
 
     async def stats(self, _: Request) -> Response:
         return JSONResponse(self.tally.shown())

@@ -35,6 +35,8 @@ class Options:
     slow_seconds: float = 10.0
     duplicates: float = 0.0
     """Share of items, not of calls, that are one of a few the same everywhere."""
+    twist: Literal["none", "numbers", "word", "order"] = "none"
+    """What differs between those that repeat: nothing, their numbers, a word in each text, the order of the words."""
     strictness: float = 0.0
     """Share of items that a judge finds not acceptable."""
     poison: str | None = None

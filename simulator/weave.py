@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from simulator.options import Options
 from simulator.patterns import matching
+from simulator.twist import twisted
 from simulator.words import sentence
 
 Schema = dict[str, Any]
@@ -139,5 +140,7 @@ def weave(schema: Schema, prompt: str, seed: str, options: Options, *, short: in
         if options.duplicates and source.random() < options.duplicates:
             weaver.random = random.Random(f"{options.seed}/twin {source.randrange(TWINS)}")
             weaver.topic = "what everybody thinks of first"
+            items.append(twisted(weaver.value(array.get("items", {})), options.twist, source))
+            continue
         items.append(weaver.value(array.get("items", {})))
     return {arrays[0]: items}

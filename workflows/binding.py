@@ -71,6 +71,8 @@ async def _assemble(run: Run, left: list[OpenSlot]) -> Result:
         group_word=state.planned.group_word,
         groups=state.groups,
         duplicates_rejected=state.duplicates_rejected,
+        duplicates_by_round=state.rejections,
+        duplicates_method=run.request.duplicates.method,
         fallbacks=state.fallbacks,
         warnings=assembled.warnings,
         failed_slots=assembled.failed_slots,

@@ -111,6 +111,7 @@ async def deduplicate(given: DeduplicateInput) -> Deduplicated:
         given,
         result_type=Deduplicated,
         start_to_close_timeout=timedelta(minutes=30),
+        schedule_to_close_timeout=PATIENCE,
         heartbeat_timeout=timedelta(seconds=60),
         retry_policy=LOCAL,
         summary=f"look for twins, round {given.round}",

@@ -5,7 +5,8 @@ import asyncio
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from quire.contracts import FATAL, DeduplicateInput, PrepareInput
+from quire.contracts import FATAL, Deduplicated, DeduplicateInput, PrepareInput
+from quire.outcome import Outcome
 from workflows import calls
 from workflows.run import Run
 
@@ -55,8 +56,33 @@ async def twins_reopened(run: Run) -> bool:
     if duplicates.method == "off" or run.ending or not state.items or checked > duplicates.rounds:
         return False
     final = checked == duplicates.rounds
-    given = DeduplicateInput(job=run.job, round=state.checks + 1, final=final)
-    found = await run.unbroken(calls.deduplicate(given))
+    found = await _searched(run, DeduplicateInput(job=run.job, round=state.checks + 1, final=final))
+    if found is None:
+        return False
+    state.spend(Outcome(batch="", filled=[], usage=found.usage, model=found.model, simulated=found.simulated))
+    if not checked and found.looked_at and len(found.rejected) > found.looked_at / 3:
+        run.warn(
+            f"{len(found.rejected)} of {found.looked_at} {state.planned.noun} were duplicates at first: smaller "
+            "batches, a higher temperature or more varied briefs make fewer"
+        )
+    if found.kept:
+        run.warn(f"{len(found.kept)} {state.planned.noun} were kept although they are like others (keep_last)")
     state.reject(found.rejected, reopen=not final)
     run.show()
     return bool(found.rejected) and not final
+
+
+async def _searched(run: Run, given: DeduplicateInput) -> Deduplicated | None:
+    """The twins; None where they could not be looked for, which is no reason to lose what is there."""
+    while True:
+        resumed = run.state.resumed
+        try:
+            return await run.unbroken(calls.deduplicate(given))
+        except ActivityError as error:
+            failure = calls.as_failure(error)
+            if not run.hold(failure, resumed):
+                run.warn(f"duplicates were not looked for: {failure.message[:200]}")
+                return None
+        await run.mended()
+        if run.ending:
+            return None

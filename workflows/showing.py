@@ -32,6 +32,7 @@ def progress(
         group_word=state.plan.group_word if state.plan else "",
         groups=state.groups,
         duplicates_rejected=state.duplicates_rejected,
+        duplicates_by_round=state.rejections,
         fallbacks=state.fallbacks,
         simulated=state.simulated,
     )

@@ -52,6 +52,8 @@ class State(BaseModel):
     """How many of those an earlier run of this id made."""
     retries: int = 0
     """How often failed slots were opened again by hand."""
+    rejections: list[int] = []
+    """Twins of each round of this run."""
     duplicates_rejected: int = 0
     fallbacks: int = 0
     usage: Usage = Usage()
@@ -190,6 +192,7 @@ class State(BaseModel):
     def reject(self, twins: list[Twin], *, reopen: bool) -> None:
         """These items are twins: their slots are open again, or given up."""
         self.checks += 1
+        self.rejections.append(len(twins))
         if not twins:
             return
         self.duplicates_rejected += len(twins)

@@ -1,12 +1,16 @@
 """What counts as a twin, and who stays."""
 
-import itertools
+import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quire.duplicates import key_of, pattern, twins
+from quire.duplicates import key_of, pattern, text_of
+from quire.likeness import Near, Same, grams, likeness
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize(
@@ -33,22 +37,36 @@ def test_another_pattern(one, other):
 
 def test_exact_looks_at_the_content_and_not_at_the_order_of_its_fields():
     one, other = {"a": {"x": 1, "y": 2}, "id": 1}, {"id": 2, "a": {"y": 2, "x": 1}}
-    assert key_of("exact", one, ["a"]) == key_of("exact", other, ["a"])
-    assert key_of("exact", one, ["a", "id"]) != key_of("exact", other, ["a", "id"])
+    assert text_of("exact", one, ["a"]) == text_of("exact", other, ["a"])
+    assert text_of("exact", one, []) == text_of("exact", other, []), "ids never count"
+    assert text_of("exact", one, ["a", "id"]) != text_of("exact", other, ["a", "id"]), "unless they are asked for"
 
 
-@given(st.lists(st.sampled_from("abcde"), max_size=30), st.sampled_from([None, 1, 3]), st.randoms())
-def test_no_pair_within_the_window_stays_and_the_order_of_arrival_does_not_matter(keys, window, source):
-    candidates = list(enumerate(keys, 1))
-    stays, rejected = twins(candidates, {}, window)
-    source.shuffle(candidates)
-    assert twins(candidates, {}, window) == (stays, rejected)
-    assert set(stays) | set(rejected) == {number for number, _ in candidates}
-    for (one, a), (other, b) in itertools.combinations(stays.items(), 2):
-        assert a != b or (window is not None and abs(one - other) > window)
-    for number, of in rejected.items():
-        assert of in stays and dict(candidates)[number] == stays[of]
+def test_near_compares_what_a_reader_reads():
+    one = {"b": ["Two  words", 3], "a": "First", "id": "x-1"}
+    assert text_of("near", one, []) == "first two words 3"
 
 
-def test_what_stayed_in_an_earlier_round_stays_although_a_refilled_slot_comes_before_it():
-    assert twins([(1, "a")], {2: "a"}, None) == ({2: "a"}, {1: 2})
+def test_likeness_is_the_share_of_pieces_in_common():
+    assert likeness("the same text", "the same text") == 1.0 and likeness("abcdef", "uvwxyz") == 0.0
+    assert likeness("", "") == 1.0 and likeness("abc", "abc") == 1.0
+    assert grams("abcdefg") == {"abcde", "bcdef", "cdefg"}
+
+
+@given(st.lists(st.text(alphabet="abcdefgh ", min_size=40, max_size=80), min_size=2, max_size=20))
+def test_near_finds_every_pair_above_the_threshold(texts):
+    index = Near(0.9)
+    for number, text in enumerate(texts, 1):
+        found = {other for other, _ in index.like(index.sign(text))}
+        assert {n for n, other in enumerate(texts[: number - 1], 1) if likeness(text, other) >= 0.97} <= found
+        index.add(number, index.sign(text))
+
+
+def test_signatures_are_the_same_in_every_process():
+    program = (
+        "import sys; from quire.likeness import Near; sys.stdout.write(Near(0.9).sign('a text long enough').hex())"
+    )
+    env = os.environ | {"PYTHONHASHSEED": "7", "PYTHONPATH": str(ROOT)}
+    elsewhere = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True)
+    assert elsewhere.stdout == Near(0.8).sign("a text long enough").hex()
+    assert Same().sign("x") == key_of("x") and len(key_of("x")) == 16

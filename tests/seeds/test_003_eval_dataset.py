@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from quire.duplicates import key_of
+from quire.duplicates import text_of
 from quire.outcome import Usage
 from quire.progress import Result
 from quire.request import Request
@@ -107,7 +107,7 @@ async def test_duplicates_are_rejected_and_regenerated_and_counted_by_category(c
     assert (result.verdict, result.items) == ("complete", 100)
     assert result.duplicates_rejected > 0
     assert sum(group.duplicates_rejected for group in result.groups) == result.duplicates_rejected
-    keys = [key_of("structural", case, ["inputs"]) for case in lines(tmp_path, "eval-twins")]
+    keys = [text_of("structural", case, ["inputs"]) for case in lines(tmp_path, "eval-twins")]
     for index, key in enumerate(keys):
         assert key not in keys[max(0, index - 20) : index], "no twin within the window"
 

@@ -1,0 +1,87 @@
+"""Items from outside that a run must not repeat: files of JSON lines, and earlier runs in the same store."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from activities.bound import open_shelf
+from activities.documents import IN_STORE, read_text
+from activities.store import Store, digest
+from quire.request import Request
+from recipes.spine import InputError
+
+Item = Mapping[str, Any]
+
+
+def checked(request: Request, fields: tuple[str, ...], base: Path) -> Request:
+    """The request with absolute paths in `duplicates.against`. Raises InputError where an entry is neither a file whose
+    lines have a compared field nor a run in the store."""
+    found: list[str] = []
+    for index, entry in enumerate(request.duplicates.against):
+        field, path = f"duplicates.against.{index}", base / Path(entry).expanduser()
+        if entry.startswith(IN_STORE):
+            found.append(entry)
+        elif path.is_file():
+            parsed(read_text(path, field), str(path), fields, field)
+            found.append(str(path.resolve()))
+        elif not Store(request.output.store, "-").holds(entry):
+            raise InputError(field, f"'{entry}' is neither a file nor a run in {request.output.store}")
+        else:
+            found.append(entry)
+    return _with(request, found)
+
+
+async def upload(request: Request, store: Store) -> Request:
+    """The request with its files put into the store."""
+    found: list[str] = []
+    for entry in request.duplicates.against:
+        path = Path(entry)
+        if path.is_absolute() and path.is_file():
+            data = path.read_bytes()
+            key = f"inputs/{digest(data)[:8]}/{path.name}"
+            await store.put_once(key, data)
+            entry = IN_STORE + key
+        found.append(entry)
+    return _with(request, found)
+
+
+async def items(store: Store, request: Request, fields: tuple[str, ...]) -> AsyncIterator[tuple[str, Item]]:
+    """Every item from outside, with a name that tells where it is."""
+    for index, entry in enumerate(request.duplicates.against):
+        if entry.startswith(IN_STORE):
+            key = entry.removeprefix(IN_STORE)
+            text = (await store.get(key) or b"").decode()
+            for number, item in parsed(text, key, fields, f"duplicates.against.{index}"):
+                yield f"{Path(key).name}:{number}", item
+            continue
+        shelf = await open_shelf(store.beside(entry))
+        for number in sorted(shelf.places):
+            row = await shelf.row(number)
+            if row is not None:
+                yield f"{entry} #{number}", row["item"]
+
+
+def parsed(text: str, name: str, fields: tuple[str, ...], field: str) -> list[tuple[int, Item]]:
+    """The items of a file of JSON lines, by line number."""
+    found: list[tuple[int, Item]] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            item = json.loads(line)
+        except ValueError as error:
+            raise InputError(field, f"{name}:{number}: not JSON: {error}") from None
+        if not isinstance(item, dict):
+            raise InputError(field, f"{name}:{number}: a line is an object")
+        if fields and not any(name in item for name in fields):
+            raise InputError(field, f"{name}:{number} has none of the compared fields: {', '.join(fields)}")
+        found.append((number, cast(dict[str, Any], item)))
+    return found
+
+
+def _with(request: Request, against: list[str]) -> Request:
+    if not against:
+        return request
+    changed = request.duplicates.model_copy(update={"against": tuple(against)})
+    return request.model_copy(update={"duplicates": changed})

@@ -1,0 +1,117 @@
+"""Vectors of texts from the endpoint, and an index that compares them exactly."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from temporalio import activity
+
+from activities.ask import failing
+from activities.endpoint import SIMULATOR, Endpoints
+from activities.failures import UnusableAnswer, setup_error
+from activities.price import list_price
+from activities.store import Store, digest
+from quire.likeness import Like
+from quire.outcome import Usage
+from quire.request import ModelChoice, Request
+
+TEXTS_A_CALL = 128
+_GROWTH = 1024
+
+
+def numpy() -> Any:
+    """numpy, which only this method needs."""
+    try:
+        import numpy as found
+    except ImportError:
+        raise setup_error("duplicates.method semantic needs numpy; install it with: uv sync --extra semantic") from None
+    return found
+
+
+class Semantic:
+    """Twins have vectors that point the same way: exact cosine over all that stay, in half precision."""
+
+    certain = True
+
+    def __init__(self, least: float) -> None:
+        self._np = numpy()
+        self._least = least
+        self._vectors: Any = None
+        """Rows that stay, in half precision; as many again are set aside as are used."""
+        self._numbers: list[int] = []
+
+    def sign(self, text: str) -> bytes:
+        raise NotImplementedError("vectors come from the endpoint, many at a time")
+
+    def add(self, number: int, signature: bytes) -> None:
+        vector = self._np.frombuffer(signature, dtype="<f2")
+        count = len(self._numbers)
+        if self._vectors is None:
+            self._vectors = self._np.zeros((_GROWTH, len(vector)), dtype="<f2")
+        elif count == len(self._vectors):
+            self._vectors = self._np.concatenate([self._vectors, self._np.zeros_like(self._vectors)])
+        self._vectors[count] = vector
+        self._numbers.append(number)
+
+    def like(self, signature: bytes) -> list[Like]:
+        if self._vectors is None:
+            return []
+        vector = self._np.frombuffer(signature, dtype="<f2").astype("<f4")
+        found: list[Like] = []
+        count = len(self._numbers)
+        for start in range(0, count, 65_536):  # a block at a time: the product needs single precision
+            block = self._vectors[start : min(start + 65_536, count)].astype("<f4")
+            scores = block @ vector
+            near = self._np.flatnonzero(scores >= self._least - 1e-3)
+            found += [(self._numbers[start + int(at)], min(1.0, float(scores[at]))) for at in near]
+        return sorted(found)
+
+
+class Vectors:
+    """Vectors of texts, asked for in batches; each batch is in the store before it is used."""
+
+    def __init__(self, store: Store, endpoints: Endpoints, request: Request) -> None:
+        said = request.duplicates.embedding
+        changes = {
+            key: value for key, value in (("base_url", said.base_url), ("api_key_env", said.api_key_env)) if value
+        }
+        self.model: ModelChoice = request.model.model_copy(update={"name": said.name, **changes})
+        self.dimensions = said.dimensions
+        self.store, self.endpoints = store, endpoints
+        self.usage = Usage()
+        self.simulated = False
+
+    async def of(self, texts: Sequence[str]) -> list[bytes]:
+        """One signature for each text, in order: its vector at length one, in half precision."""
+        found: list[bytes] = []
+        for start in range(0, len(texts), TEXTS_A_CALL):
+            found += await self._batch(texts[start : start + TEXTS_A_CALL])
+        return found
+
+    async def _batch(self, texts: Sequence[str]) -> list[bytes]:
+        np = numpy()
+        filed = json.dumps([self.endpoints.identity(self.model), self.model.name, self.dimensions, *texts])
+        key = f"vectors/{digest(filed.encode())}.bin"
+        data = await self.store.get(key)
+        if data is None:
+            vectors = np.array(await self._asked(texts), dtype="<f4")
+            vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+            data = await self.store.put_once(key, vectors.astype("<f2").tobytes())
+        size = len(data) // len(texts)
+        return [data[at * size : (at + 1) * size] for at in range(len(texts))]
+
+    async def _asked(self, texts: Sequence[str]) -> list[list[float]]:
+        extra: dict[str, Any] = {"dimensions": self.dimensions} if self.dimensions else {}
+        async with failing(self.endpoints, self.model), self.endpoints.throttle(self.model).slot():
+            answer = await self.endpoints.client(self.model).embeddings.create(
+                model=self.model.name, input=list(texts), encoding_format="float", **extra
+            )
+            if len(answer.data) != len(texts):
+                raise UnusableAnswer(f"{len(texts)} texts were sent, and {len(answer.data)} vectors came back")
+        counted = Usage(calls=1, prompt_tokens=answer.usage.prompt_tokens if answer.usage else 0)
+        self.simulated = self.endpoints.identity(self.model) == SIMULATOR
+        cost = 0.0 if self.simulated else list_price(self.model.name, counted)
+        self.usage = self.usage.plus(counted.model_copy(update={"cost_usd": cost}))
+        if activity.in_activity():
+            activity.heartbeat(self.usage.calls)
+        return [entry.embedding for entry in sorted(answer.data, key=lambda entry: entry.index)]
