@@ -1,13 +1,17 @@
 """The items of a run as the store holds them, found by slot number without holding them all."""
 
+import asyncio
 import json
+import re
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Container
+from collections.abc import AsyncIterator, Container, Sequence
 from typing import Any
 
 from activities.store import Store
 
-_OPEN_FILES = 32
+_OPEN_FILES = 64
+_NUMBER = re.compile(rb'^\{"slot": (\d+),', re.MULTILINE)
+"""How every row begins: to know which slots a file holds, its items need not be read."""
 Row = dict[str, Any]
 
 
@@ -33,10 +37,20 @@ class Shelf:
         if key is None:
             return None
         if key not in self._files:
-            self._files[key] = await read(self._store, key)
-            if len(self._files) > _OPEN_FILES:
-                self._files.popitem(last=False)
+            self._keep(key, await read(self._store, key))
         return self._files[key][number]
+
+    async def ahead(self, numbers: Sequence[int]) -> None:
+        """Read the files of these slots, which are asked for next, side by side."""
+        wanted = list(dict.fromkeys(self.places[number] for number in numbers))
+        keys = [key for key in wanted if key not in self._files][:_OPEN_FILES]
+        for key, rows in zip(keys, await asyncio.gather(*(read(self._store, key) for key in keys)), strict=True):
+            self._keep(key, rows)
+
+    def _keep(self, key: str, rows: dict[int, Row]) -> None:
+        self._files[key] = rows
+        if len(self._files) > _OPEN_FILES:
+            self._files.popitem(last=False)
 
 
 async def read(store: Store, key: str) -> dict[int, Row]:
@@ -104,8 +118,11 @@ async def open_shelf(store: Store, *, without: Container[tuple[str, int]] | None
     """Find every item that is not rejected. A slot is filled once; the first file in name order would win."""
     rejected = await rejected_items(store) if without is None else without
     places: dict[int, str] = {}
-    async for key in batch_files(store):
-        for number in await read(store, key):
-            if (key, number) not in rejected:
-                places.setdefault(number, key)
+    keys = [key async for key in batch_files(store)]
+    for start in range(0, len(keys), _OPEN_FILES):
+        some = keys[start : start + _OPEN_FILES]
+        for key, data in zip(some, await asyncio.gather(*(store.get(key) for key in some)), strict=True):
+            for found in _NUMBER.findall(data or b""):
+                if (key, int(found)) not in rejected:
+                    places.setdefault(int(found), key)
     return Shelf(store, places, await kept_although(store))

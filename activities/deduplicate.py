@@ -24,6 +24,8 @@ _NEIGHBOURS = 3
 """How many items a prompt shows as ones to avoid."""
 _CHUNK = 512
 """Texts that are held at a time."""
+_WRITTEN = 8192
+"""Signatures that are held at a time."""
 
 
 @dataclass
@@ -37,6 +39,9 @@ class Search:
     vectors: Vectors | None
     outside: dict[int, tuple[str, str]] = field(default_factory=dict[int, tuple[str, str]])
     """Name and text of the items from outside, by number below 1."""
+    round: int = 1
+    parts: int = 0
+    """Files of signatures that this round has written."""
     stays: list[tuple[int, bytes]] = field(default_factory=list[tuple[int, bytes]])
     rejected: dict[int, dict[str, Any]] = field(default_factory=dict[int, dict[str, Any]])
 
@@ -65,13 +70,14 @@ async def deduplicate(given: DeduplicateInput, endpoints: Endpoints, plans: Plan
     that stay is in `duplicates/`, so that no text is read twice."""
     plan = await plans.read(given.job)
     store = Store(given.job.store, given.job.workflow_id)
+    await signatures.clear(store, given.round)
     search = await _opened(plan, store, endpoints, given.round)
     known = await _known(search, given.round)
     numbers = [number for number in sorted(search.shelf.places) if number not in known]
     async for number, text, signature in _signed(search, numbers):
         await _decide(search, number, text, signature)
     kept = await _least_similar(search, given) if given.final and plan.request.duplicates.keep_last else []
-    await signatures.write(store, given.round, search.stays)
+    await _write(search)
     await store.put(rejected_key(given.round), json.dumps(search.rejected, ensure_ascii=False).encode())
     vectors = search.vectors
     return Deduplicated(
@@ -94,7 +100,7 @@ async def _opened(plan: OpenPlan, store: Store, endpoints: Endpoints, round_: in
     shelf = await open_shelf(store, without=await rejected_items(store, before=round_))
     vectors = Vectors(store, endpoints, plan.request) if said.method == "semantic" else None
     index: Index = Semantic(said.least) if vectors else Near(said.least) if said.method == "near" else Same()
-    return Search(plan, store, shelf, index, vectors)
+    return Search(plan, store, shelf, index, vectors, round=round_)
 
 
 async def _known(search: Search, round_: int) -> set[int]:
@@ -103,31 +109,42 @@ async def _known(search: Search, round_: int) -> set[int]:
     async for name, item in outside.items(search.store, search.plan.request, fields_of(search.plan)):
         texts.append(text_of(search.method, item, fields_of(search.plan)))
         search.outside[1 - len(texts)] = (name, texts[-1])
-    held = await signatures.read(search.store, 0) if round_ > 1 else None
-    if held is None:
-        held = list(zip(range(0, -len(texts), -1), await _signatures(search, texts), strict=True))
-        await signatures.write(search.store, 0, held)
+    for start in range(0, len(texts), _CHUNK):
+        for at, signature in enumerate(await _signatures(search, texts[start : start + _CHUNK]), start):
+            search.index.add(-at, signature)
+    known: set[int] = set()
     for earlier in range(1, round_):
-        held += await signatures.read(search.store, earlier) or []
-    for count, (number, signature) in enumerate(held):
-        _beat(count)
-        search.index.add(number, signature)
-    return {number for number, _ in held if number > 0}
+        async for number, signature in signatures.read(search.store, earlier):
+            _beat(len(known))
+            search.index.add(number, signature)
+            known.add(number)
+    return known
+
+
+async def _write(search: Search) -> None:
+    await signatures.write(search.store, search.round, search.parts, search.stays)
+    search.parts += 1
+    search.stays.clear()
 
 
 async def _signed(search: Search, numbers: list[int]) -> AsyncIterator[tuple[int, str, bytes]]:
     for start in range(0, len(numbers), _CHUNK):
         chunk = numbers[start : start + _CHUNK]
+        await search.shelf.ahead(chunk)
         texts = [await search.text(number) for number in chunk]
         _beat(0)
-        for entry in zip(chunk, texts, await _signatures(search, texts), strict=True):
+        found = await _signatures(search, texts)
+        search.index.expect(found)
+        for entry in zip(chunk, texts, found, strict=True):
             yield entry
+        if len(search.stays) >= _WRITTEN:
+            await _write(search)
 
 
 async def _signatures(search: Search, texts: list[str]) -> list[bytes]:
     if search.vectors is not None:
         return await search.vectors.of(texts)
-    return [search.index.sign(text) for text in texts]
+    return search.index.sign(texts)
 
 
 async def _decide(search: Search, number: int, text: str, signature: bytes) -> None:

@@ -2,7 +2,9 @@
 
 import json
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import overload
 
 from activities.failures import setup_error
 from activities.store import Store
@@ -17,13 +19,32 @@ KEY = "plan.jsonl"
 _CACHED = 8
 
 
+class Slots(Sequence[Slot]):
+    """A plan's slots, each made when it is asked for: a hundred thousand made ones would be 200 MB."""
+
+    def __init__(self, rows: list[bytes]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, at: int) -> Slot: ...
+    @overload
+    def __getitem__(self, at: slice) -> "Slots": ...
+    def __getitem__(self, at: int | slice) -> "Slot | Slots":
+        if isinstance(at, slice):
+            return Slots(self._rows[at])
+        return Slot.model_validate_json(self._rows[at])
+
+
 @dataclass(frozen=True)
 class OpenPlan:
     """A plan read back: what a batch or the assembly needs."""
 
     request: Request
     recipe: Recipe
-    slots: list[Slot]
+    slots: Sequence[Slot]
 
 
 async def write(store: Store, plan: Plan) -> None:
@@ -45,11 +66,11 @@ async def read(store: Store) -> OpenPlan | None:
     data = await store.get(KEY)
     if data is None:
         return None
-    head, *rows = data.decode().rstrip("\n").split("\n")  # not splitlines: U+2028 is no end of a line of JSON
-    said = json.loads(head)
+    rows = data.rstrip(b"\n").split(b"\n")
+    said = json.loads(rows.pop(0))
     request = Request.model_validate(said["request"])
     recipe = kind(request)(request, said["texts"], said["documents"])
-    return OpenPlan(request, recipe, [Slot.model_validate_json(row) for row in rows])
+    return OpenPlan(request, recipe, Slots(rows))
 
 
 async def laid(store: Store) -> Plan | None:

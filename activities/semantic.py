@@ -16,7 +16,7 @@ from quire.outcome import Usage
 from quire.request import ModelChoice, Request
 
 TEXTS_A_CALL = 128
-_GROWTH = 1024
+_GROWTH, _BLOCK = 1024, 16_384
 
 
 def numpy() -> Any:
@@ -39,9 +39,27 @@ class Semantic:
         self._vectors: Any = None
         """Rows that stay, in half precision; as many again are set aside as are used."""
         self._numbers: list[int] = []
+        self._expected: dict[bytes, list[Like]] = {}
+        self._seen = 0
+        """Rows that what is expected has been compared with."""
 
-    def sign(self, text: str) -> bytes:
-        raise NotImplementedError("vectors come from the endpoint, many at a time")
+    def sign(self, texts: Sequence[str]) -> list[bytes]:
+        raise NotImplementedError("vectors come from the endpoint")
+
+    def expect(self, signatures: Sequence[bytes]) -> None:
+        """One product for all of them with all that stay: the rows are unpacked once."""
+        self._seen = len(self._numbers)
+        self._expected = {signature: [] for signature in signatures}
+        distinct = list(self._expected)
+        if not distinct or not self._seen:
+            return
+        asked = self._np.stack([self._single(signature) for signature in distinct])
+        for start in range(0, self._seen, _BLOCK):
+            block = self._vectors[start : min(start + _BLOCK, self._seen)].astype("<f4")
+            scores = asked @ block.T
+            for which, at in zip(*self._np.nonzero(scores >= self._least - 1e-3), strict=True):
+                like = (self._numbers[start + int(at)], min(1.0, float(scores[which, at])))
+                self._expected[distinct[int(which)]].append(like)
 
     def add(self, number: int, signature: bytes) -> None:
         vector = self._np.frombuffer(signature, dtype="<f2")
@@ -54,17 +72,17 @@ class Semantic:
         self._numbers.append(number)
 
     def like(self, signature: bytes) -> list[Like]:
-        if self._vectors is None:
-            return []
-        vector = self._np.frombuffer(signature, dtype="<f2").astype("<f4")
-        found: list[Like] = []
+        found = list(self._expected.get(signature, ()))
         count = len(self._numbers)
-        for start in range(0, count, 65_536):  # a block at a time: the product needs single precision
-            block = self._vectors[start : min(start + 65_536, count)].astype("<f4")
-            scores = block @ vector
+        start = self._seen if signature in self._expected else 0
+        if count > start:
+            scores = self._vectors[start:count].astype("<f4") @ self._single(signature)
             near = self._np.flatnonzero(scores >= self._least - 1e-3)
             found += [(self._numbers[start + int(at)], min(1.0, float(scores[at]))) for at in near]
         return sorted(found)
+
+    def _single(self, signature: bytes) -> Any:
+        return self._np.frombuffer(signature, dtype="<f2").astype("<f4")
 
 
 class Vectors:

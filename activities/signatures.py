@@ -1,7 +1,7 @@
 """What is kept of the items that stay, in the store: read back in later rounds instead of their text."""
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable
 
 from activities.store import Store
 
@@ -9,27 +9,28 @@ _HEAD = struct.Struct("<iI")
 """Number of the item, and how long its signature is."""
 
 
-def key(round_: int) -> str:
-    """Where the items that a round let stay are; round 0 holds those from outside."""
-    return f"duplicates/stays-{round_}.bin"
+def key(round_: int, part: int) -> str:
+    """Where a part of the items that a round let stay is."""
+    return f"duplicates/stays-{round_}/{part:05d}.bin"
 
 
-async def write(store: Store, round_: int, entries: Iterable[tuple[int, bytes]]) -> None:
+async def clear(store: Store, round_: int) -> None:
+    """A round is made again: what it wrote before it was cut short goes."""
+    await store.remove(f"duplicates/stays-{round_}/")
+
+
+async def write(store: Store, round_: int, part: int, entries: Iterable[tuple[int, bytes]]) -> None:
     """Keep these."""
     data = b"".join(_HEAD.pack(number, len(signature)) + signature for number, signature in entries)
-    await store.put(key(round_), data)
+    await store.put(key(round_, part), data)
 
 
-async def read(store: Store, round_: int) -> list[tuple[int, bytes]] | None:
-    """What a round let stay, or None where it was not written."""
-    data = await store.get(key(round_))
-    return None if data is None else list(_entries(data))
-
-
-def _entries(data: bytes) -> Iterator[tuple[int, bytes]]:
-    at = 0
-    while at < len(data):
-        number, size = _HEAD.unpack_from(data, at)
-        at += _HEAD.size
-        yield number, data[at : at + size]
-        at += size
+async def read(store: Store, round_: int) -> AsyncIterator[tuple[int, bytes]]:
+    """Number and signature of each item that a round let stay."""
+    async for name in store.keys(f"duplicates/stays-{round_}/"):
+        data, at = await store.get(name) or b"", 0
+        while at < len(data):
+            number, size = _HEAD.unpack_from(data, at)
+            at += _HEAD.size
+            yield number, data[at : at + size]
+            at += size

@@ -1,6 +1,6 @@
 """From a request and its texts to a plan: the recipe, its slots, lanes and batches. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -20,7 +20,7 @@ class Plan:
 
     request: Request
     recipe: Recipe
-    slots: list[Slot]
+    slots: Sequence[Slot]
     sizes: list[int]
     after: list[int]
     groups: list[Group]

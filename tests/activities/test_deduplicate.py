@@ -68,7 +68,7 @@ async def test_the_same_answers_in_a_hundred_orders_give_the_same_outcome(tmp_pa
         root = str(tmp_path / str(turn))
         await written(Store(root, "w"), "near", items, order)
         found = await look(root)
-        stays = await Store(root, "w").get(signatures.key(1))
+        stays = await Store(root, "w").get(signatures.key(1, 0))
         outcomes.add((found.model_dump_json(), stays))
     assert len(outcomes) == 1 and len(found.rejected) >= 5
 

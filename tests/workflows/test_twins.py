@@ -90,8 +90,8 @@ async def test_a_worker_killed_during_a_round_changes_nothing(client, simulator,
     whole = await made(client, things(tmp_path, 40, duplicates=duplicates, reuse=False), "whole")
     write, died = signatures.write, set()
 
-    async def cut(store, round_, entries) -> None:
-        await write(store, round_, entries)
+    async def cut(store, round_, part, entries) -> None:
+        await write(store, round_, part, entries)
         if round_ not in died:
             died.add(round_)
             raise ConnectionError("the worker died here")
