@@ -8,7 +8,6 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from typing import Any
 
 from simulator.options import Options
 from simulator.server import SimulatorServer
+from tests.conftest import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 ITEMS, SIZE, IN_FLIGHT, LATENCY = 120, 3, 6, 0.3
@@ -49,7 +49,7 @@ class Stack:
         away = ("OPENAI_", "TEMPORAL_", "QUIRE_")
         self.home = home
         self.env = {key: value for key, value in os.environ.items() if not key.startswith(away)}
-        self.env |= {"QUIRE_HOME": str(home), "QUIRE_PORT": str(_free_port()), "OPENAI_BASE_URL": endpoint}
+        self.env |= {"QUIRE_HOME": str(home), "QUIRE_PORT": str(free_port()), "OPENAI_BASE_URL": endpoint}
         self.worker: subprocess.Popen[bytes] | None = None
 
     def starter(self, *words: str) -> subprocess.CompletedProcess[str]:
@@ -81,18 +81,6 @@ class Stack:
         if self.worker is not None and self.worker.poll() is None:
             self.kill_worker()
         self.starter("down")
-
-
-def _free_port() -> int:
-    while True:
-        port = random.SystemRandom().randrange(20_000, 30_000)
-        with socket.socket() as one, socket.socket() as two:
-            try:
-                one.bind(("127.0.0.1", port))
-                two.bind(("127.0.0.1", port + 1000))
-            except OSError:
-                continue
-            return port
 
 
 def killed(victim: str, share: float) -> dict[str, Any]:

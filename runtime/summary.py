@@ -94,7 +94,9 @@ def lines(shown: dict[str, Any]) -> list[str]:
     for group in shown["groups"][:SHOWN_GROUPS]:
         twins = f", {group['duplicates_rejected']} duplicates rejected" if group["duplicates_rejected"] else ""
         said.append(f"  {shown['group_word']} {group['name']}: {group['items']}/{group['target']}{twins}")
-    said.append(f"  duplicates  {shown['duplicates_rejected']} rejected")
+    by_round = ", ".join(map(str, shown["duplicates_by_round"]))
+    rounds = f" ({by_round} by round)" if by_round else ""
+    said.append(f"  duplicates  {shown['duplicates_rejected']} rejected{rounds}")
     for name, used in shown["models"].items():
         cost = "price unknown" if used["cost_usd"] is None else f"${used['cost_usd']:.4f}"
         said.append(f"  {name}: {used['prompt_tokens']} tokens in, {used['completion_tokens']} out, {cost}")

@@ -1,6 +1,7 @@
 """The activities as the workflow calls them: time limits, retries, and what the Web UI calls each."""
 
 from datetime import timedelta
+from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -34,6 +35,8 @@ from quire.contracts import (
 from quire.outcome import Outcome
 from quire.request import ModelChoice
 from quire.slots import ranges
+
+T = TypeVar("T")
 
 LOCAL = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
 CALLS = RetryPolicy(
@@ -94,65 +97,50 @@ async def _call(name: str, given: object, activity_id: str, limit: timedelta, ti
 
 async def fall_back(given: FallBackInput) -> Outcome:
     """Fill slots from the recipe's templates."""
-    return await workflow.execute_activity(
-        FALL_BACK,
-        given,
-        result_type=Outcome,
-        start_to_close_timeout=timedelta(minutes=2),
-        retry_policy=LOCAL,
-        summary=f"templates for {ranges(given.slots)}"[:200],
-    )
+    return await _work(FALL_BACK, given, Outcome, f"templates for {ranges(given.slots)}", limit=timedelta(minutes=2))
 
 
 async def deduplicate(given: DeduplicateInput) -> Deduplicated:
-    """Look for twins."""
-    return await workflow.execute_activity(
-        DEDUPLICATE,
-        given,
-        result_type=Deduplicated,
-        start_to_close_timeout=timedelta(minutes=30),
-        schedule_to_close_timeout=PATIENCE,
-        heartbeat_timeout=timedelta(seconds=60),
-        retry_policy=LOCAL,
-        summary=f"look for twins, round {given.round}",
-    )
+    """Look for twins; with vectors this calls an endpoint, which may be away for a while."""
+    title = f"look for twins, round {given.round}"
+    return await _work(DEDUPLICATE, given, Deduplicated, title, beats=True, patience=PATIENCE)
 
 
 async def extend(given: ExtendInput) -> Extended:
     """Make the plan longer."""
-    return await workflow.execute_activity(
-        EXTEND,
-        given,
-        result_type=Extended,
-        start_to_close_timeout=timedelta(minutes=10),
-        retry_policy=LOCAL,
-        summary=f"{given.more} more",
-    )
+    return await _work(EXTEND, given, Extended, f"{given.more} more", limit=timedelta(minutes=10))
 
 
 async def assemble(given: AssembleInput, title: str) -> Assembled:
     """Bind the artifact."""
-    return await workflow.execute_activity(
-        ASSEMBLE,
-        given,
-        result_type=Assembled,
-        start_to_close_timeout=timedelta(minutes=30),
-        heartbeat_timeout=timedelta(seconds=60),
-        retry_policy=LOCAL,
-        summary=title,
-    )
+    return await _work(ASSEMBLE, given, Assembled, title, beats=True)
 
 
 async def verify(given: VerifyInput) -> Verified:
     """Check it."""
+    return await _work(VERIFY, given, Verified, "check counts, schema, ids and the recipe's own rules", beats=True)
+
+
+async def _work(
+    name: str,
+    given: object,
+    result: type[T],
+    title: str,
+    *,
+    limit: timedelta = timedelta(minutes=30),
+    beats: bool = False,
+    patience: timedelta | None = None,
+) -> T:
+    """Work on the store: tried again until it is done, or for as long as `patience`; `beats`: it heartbeats."""
     return await workflow.execute_activity(
-        VERIFY,
+        name,
         given,
-        result_type=Verified,
-        start_to_close_timeout=timedelta(minutes=30),
-        heartbeat_timeout=timedelta(seconds=60),
+        result_type=result,
+        start_to_close_timeout=limit,
+        schedule_to_close_timeout=patience,
+        heartbeat_timeout=timedelta(seconds=60) if beats else None,
         retry_policy=LOCAL,
-        summary="check counts, schema, ids and the recipe's own rules",
+        summary=title[:200],
     )
 
 

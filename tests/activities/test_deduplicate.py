@@ -12,11 +12,11 @@ from activities.deduplicate import deduplicate
 from activities.endpoint import Endpoints
 from activities.planfile import Plans
 from activities.store import Store
+from benchmarks.harness import ITEM
 from quire.contracts import DeduplicateInput, Job
 from quire.duplicates import text_of
 from quire.likeness import likeness
 from tests.conftest import lay_out
-from tests.workflows.test_endpoint import ITEM
 
 TARGET, SIZE = 60, 4
 

@@ -7,6 +7,7 @@ import pytest
 from temporalio.client import Client
 
 from activities.answer import Answer
+from benchmarks.harness import ITEM
 from quire.progress import Result
 from quire.request import Request
 from runtime.runs import Handle
@@ -14,17 +15,6 @@ from runtime.worker import hosted
 from simulator.options import Options
 from tests.conftest import example, lay_out, lines, made
 from tests.workflows.test_steering import begun, until
-
-ITEM = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["title", "text", "value"],
-    "properties": {
-        "title": {"type": "string", "minLength": 4},
-        "text": {"type": "string", "minLength": 300},
-        "value": {"type": "integer", "minimum": 1, "maximum": 1_000_000},
-    },
-}
 
 
 def things(store, count: int = 40, **changes) -> Request:
