@@ -11,13 +11,14 @@ from typing import Any
 from openai import APIConnectionError, APIStatusError, BadRequestError, RateLimitError, UnprocessableEntityError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from activities import reuse, wire
 from activities.answer import Answer
 from activities.body import Form, body_of, in_form
 from activities.endpoint import Endpoints
-from activities.failures import UnusableAnswer, again, from_status, setup_error
-from activities.store import Store, digest
+from activities.failures import UnusableAnswer, again, from_status
+from activities.store import Store, StoreError, digest
 from quire.request import ModelChoice
 from recipes.spine import Question, strict
 
@@ -63,10 +64,17 @@ async def ask(
         return Answer.load(await store.put_once(key, replace(paid, reused=True).dump()))
     stream = expected >= LONG_ANSWER if model.stream == "auto" else model.stream
     answer = await _answered(Call(store, endpoints, model, body, part, stream=stream))
-    try:
-        return Answer.load(await store.put_once(key, answer.dump()))
-    except OSError as error:
-        raise setup_error(f"the answer cannot be written to {store.where(key)}: {error}") from error
+    return await _filed(store, key, answer)
+
+
+@retry(
+    retry=retry_if_exception_type(StoreError), wait=wait_fixed(2), stop=stop_after_delay(60), reraise=True,
+)  # fmt: skip
+async def _filed(store: Store, key: str, answer: Answer) -> Answer:
+    """What was paid for is not given up because a disk is full for a moment, or a bucket does not answer."""
+    if activity.in_activity():
+        activity.heartbeat()
+    return Answer.load(await store.put_once(key, answer.dump()))
 
 
 async def ask_question(

@@ -1,7 +1,8 @@
 """The activities as a worker hosts them: one set of clients and open plans per process."""
 
-from collections.abc import Callable
-from typing import Any
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Any, ParamSpec, TypeVar
 
 from temporalio import activity
 
@@ -9,9 +10,11 @@ from activities.advise import prepare, review
 from activities.assemble import assemble, verify
 from activities.deduplicate import deduplicate
 from activities.endpoint import Endpoints
+from activities.failures import setup_error
 from activities.generate import fall_back, generate
 from activities.plan import extend, plan
 from activities.planfile import Plans
+from activities.store import StoreError
 from quire.contracts import (
     ASSEMBLE,
     DEDUPLICATE,
@@ -39,6 +42,22 @@ from quire.contracts import (
 )
 from quire.outcome import Outcome
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def mendable(work: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+    """A store that cannot be read or written is for a person to mend: the run waits, and nothing is tried in vain."""
+
+    @functools.wraps(work)
+    async def told(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return await work(*args, **kwargs)
+        except StoreError as error:
+            raise setup_error(str(error)) from None
+
+    return told
+
 
 class Activities:
     """Hand `all()` to a Worker."""
@@ -62,37 +81,46 @@ class Activities:
         ]
 
     @activity.defn(name=PLAN)
+    @mendable
     async def plan(self, given: PlanInput) -> Planned:
         return await plan(given, self.plans, search_attributes=self.search_attributes)
 
     @activity.defn(name=PREPARE)
+    @mendable
     async def prepare(self, given: PrepareInput) -> Outcome:
         return await prepare(given, self.endpoints, self.plans)
 
     @activity.defn(name=REVIEW)
+    @mendable
     async def review(self, given: ReviewInput) -> Outcome:
         return await review(given, self.endpoints, self.plans)
 
     @activity.defn(name=FALL_BACK)
+    @mendable
     async def fall_back(self, given: FallBackInput) -> Outcome:
         return await fall_back(given, self.plans)
 
     @activity.defn(name=DEDUPLICATE)
+    @mendable
     async def deduplicate(self, given: DeduplicateInput) -> Deduplicated:
         return await deduplicate(given, self.endpoints, self.plans)
 
     @activity.defn(name=EXTEND)
+    @mendable
     async def extend(self, given: ExtendInput) -> Extended:
         return await extend(given, self.plans)
 
     @activity.defn(name=GENERATE)
+    @mendable
     async def generate(self, given: GenerateInput) -> Outcome:
         return await generate(given, self.endpoints, self.plans)
 
     @activity.defn(name=ASSEMBLE)
+    @mendable
     async def assemble(self, given: AssembleInput) -> Assembled:
         return await assemble(given, self.plans)
 
     @activity.defn(name=VERIFY)
+    @mendable
     async def verify(self, given: VerifyInput) -> Verified:
         return await verify(given, self.plans)

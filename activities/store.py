@@ -1,13 +1,18 @@
 """Where text lives: one folder or bucket prefix per run, on obstore."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 import obstore
-from obstore.exceptions import AlreadyExistsError
+from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import from_url
+
+
+class StoreError(OSError):
+    """The store cannot be read or written now; the words are for the person who can mend that."""
 
 
 class Store:
@@ -41,13 +46,15 @@ class Store:
         return f"{self.address}/{key}"
 
     async def put(self, key: str, data: bytes) -> None:
-        """Write, whole or not at all; an older version is replaced."""
-        await obstore.put_async(self._store, key, data)
+        """Write, whole or not at all; an older version is replaced. Raises StoreError, as all methods do."""
+        with self._told("written", key):
+            await obstore.put_async(self._store, key, data)
 
     async def put_once(self, key: str, data: bytes) -> bytes:
         """Write unless it is there; what is there in the end."""
         try:
-            await obstore.put_async(self._store, key, data, mode="create")
+            with self._told("written", key):
+                await obstore.put_async(self._store, key, data, mode="create")
         except AlreadyExistsError:
             return await self.get(key) or data
         return data
@@ -55,10 +62,11 @@ class Store:
     async def get(self, key: str) -> bytes | None:
         """The whole file, or None."""
         try:
-            answer = await obstore.get_async(self._store, key)
+            with self._told("read", key):
+                answer = await obstore.get_async(self._store, key)
+                return bytes(await answer.bytes_async())
         except FileNotFoundError:
             return None
-        return bytes(await answer.bytes_async())
 
     async def lines(self, key: str) -> AsyncIterator[bytes]:
         """A file's lines, read piece by piece; none where there is no file."""
@@ -90,11 +98,22 @@ class Store:
     async def write(self, key: str, chunks: AsyncIterator[bytes]) -> int:
         """Stream a file; its size in bytes."""
         size = 0
-        async with obstore.open_writer_async(self._store, key) as writer:
-            async for chunk in chunks:
-                size += len(chunk)
-                await writer.write(chunk)
+        with self._told("written", key):
+            async with obstore.open_writer_async(self._store, key) as writer:
+                async for chunk in chunks:
+                    size += len(chunk)
+                    await writer.write(chunk)
         return size
+
+    @contextmanager
+    def _told(self, what: str, key: str) -> Generator[None]:
+        try:
+            yield
+        except (AlreadyExistsError, FileNotFoundError):
+            raise
+        except (BaseError, OSError) as error:
+            said = str(error).splitlines()[0].rpartition("error: ")[2]
+            raise StoreError(f"{self.where(key)} cannot be {what}: {said}") from error
 
 
 def _folder(workflow_id: str) -> str:

@@ -1,7 +1,10 @@
 """The end of a run: bind what is there, check it, say how it ended."""
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError
 
 from quire.contracts import FATAL, AssembleInput, VerifyInput
 from quire.outcome import OpenSlot
@@ -10,6 +13,7 @@ from workflows import calls
 from workflows.run import Run
 from workflows.showing import batch_states
 
+T = TypeVar("T")
 CARRIED_FAILURES = 2000
 """Reasons handed to the report: a payload has a limit of 2 MB. Beyond it a missing slot is told without its reason."""
 
@@ -55,7 +59,7 @@ async def _assemble(run: Run, left: list[OpenSlot]) -> Result:
         simulated=state.simulated,
         seconds=seconds,
     )
-    assembled = await calls.assemble(given, f"bind {state.items} {state.planned.noun}")
+    assembled = await _patiently(run, lambda: calls.assemble(given, f"bind {state.items} {state.planned.noun}"))
     result = Result(
         workflow_id=workflow.info().workflow_id,
         recipe=run.request.recipe,
@@ -80,5 +84,20 @@ async def _assemble(run: Run, left: list[OpenSlot]) -> Result:
         simulated=state.simulated,
         seconds=seconds,
     )
-    verified = await calls.verify(VerifyInput(job=run.job, result=result, batch_states=batch_states(state)))
+    checked = VerifyInput(job=run.job, result=result, batch_states=batch_states(state))
+    verified = await _patiently(run, lambda: calls.verify(checked))
     return result.model_copy(update={"warnings": [*result.warnings, *verified.problems]})
+
+
+async def _patiently(run: Run, work: Callable[[], Awaitable[T]]) -> T:
+    """What is made is not lost because the store is full or away at the end: wait until that is mended."""
+    while True:
+        resumed = run.state.resumed
+        try:
+            return await work()
+        except ActivityError as error:
+            failure = calls.as_failure(error)
+            if run.ending or not run.hold(failure, resumed):
+                raise failure from error
+        run.show(force=True)
+        await run.mended()

@@ -12,12 +12,13 @@ def progress(
     state: State, *, workflow_id: str, recipe: str, stage: str, in_flight: int, concurrency: int, waits: Waits, why: str
 ) -> Progress:
     """Counts, usage, and the sentence that a person reads."""
+    held = bool(waits) and (stage == "generating" or (stage == "assembling" and waits == "repair"))
     shown = Progress(
         workflow_id=workflow_id,
         recipe=recipe,
-        stage="paused" if waits and stage == "generating" else stage,  # pyright: ignore[reportArgumentType]
-        why=why if stage == "generating" else "",
-        waits_for=waits if stage == "generating" else "",
+        stage="paused" if held else stage,  # pyright: ignore[reportArgumentType]
+        why=why if held else "",
+        waits_for=waits if held else "",
         noun=state.plan.noun if state.plan else "items",
         target=state.target,
         items=state.items,

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import shutil
 
 import pytest
 from temporalio.client import Client
@@ -189,6 +190,25 @@ async def test_an_account_that_is_empty_when_it_comes_to_judging_loses_no_judgem
             await handle.signal("resume")
             result = await handle.result()
         assert result.verdict == "complete" and result.warnings == [] and judge.stats()["answered"] == 5
+
+
+@pytest.mark.parametrize("place", ["batches", "ledger.jsonl"])
+async def test_a_store_that_cannot_be_written_pauses_the_run_and_nothing_is_paid_for_twice(
+    client, simulator, tmp_path, place
+):
+    name = f"no-room-{place[:6]}"
+    async with hosted(client):
+        handle = await begun(client, things(tmp_path, approve="plan"), name)
+        await until(handle, lambda p: p.waits_for == "approval")
+        in_the_way = tmp_path / name / place
+        in_the_way.write_text("") if place == "batches" else (in_the_way / "full").mkdir(parents=True)
+        await handle.execute_update("approve")
+        waiting = await until(handle, lambda p: p.waits_for == "repair")
+        assert f"{place}" in waiting.why and "cannot be written" in waiting.why
+        in_the_way.unlink() if place == "batches" else shutil.rmtree(in_the_way)
+        await handle.signal("resume")
+        exact(tmp_path, name, await handle.result())
+    assert simulator.stats()["calls"] == 8
 
 
 async def test_an_empty_account_pauses_the_run_and_it_goes_on_when_resumed(client, simulator, tmp_path):
