@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from quire.request import ModelChoice
 
+OPENAI = "https://api.openai.com/v1"
+"""Where calls go when nothing else is said."""
 Form = Literal["json_schema", "json_object", "text"]
 FORMS: tuple[Form, ...] = ("json_schema", "json_object", "text")
 """Tried in this order, once each, until an endpoint takes one."""

@@ -53,7 +53,7 @@ class Search:
         """What is compared of an item."""
         if number < 1:
             return self.outside[number][1]
-        return text_of(self.method, await self.item(number), fields_of(self.plan))
+        return text_of(self.method, await self.item(number), self.plan.compared)
 
     async def item(self, number: int) -> dict[str, Any]:
         """An item that is there."""
@@ -90,11 +90,6 @@ async def deduplicate(given: DeduplicateInput, endpoints: Endpoints, plans: Plan
     )
 
 
-def fields_of(plan: OpenPlan) -> tuple[str, ...]:
-    """What is compared: as the request says, else as the recipe does."""
-    return plan.request.duplicates.fields or plan.recipe.compared
-
-
 async def _opened(plan: OpenPlan, store: Store, endpoints: Endpoints, round_: int) -> Search:
     said = plan.request.duplicates
     shelf = await open_shelf(store, without=await rejected_items(store, before=round_))
@@ -106,8 +101,8 @@ async def _opened(plan: OpenPlan, store: Store, endpoints: Endpoints, round_: in
 async def _known(search: Search, round_: int) -> set[int]:
     """Fill the index with what is settled: items from outside, and what earlier rounds let stay."""
     texts: list[str] = []
-    async for name, item in outside.items(search.store, search.plan.request, fields_of(search.plan)):
-        texts.append(text_of(search.method, item, fields_of(search.plan)))
+    async for name, item in outside.items(search.store, search.plan.request, search.plan.compared):
+        texts.append(text_of(search.method, item, search.plan.compared))
         search.outside[1 - len(texts)] = (name, texts[-1])
     for start in range(0, len(texts), _CHUNK):
         for at, signature in enumerate(await _signatures(search, texts[start : start + _CHUNK]), start):
@@ -173,7 +168,7 @@ async def _decide(search: Search, number: int, text: str, signature: bytes) -> N
 async def _shown(search: Search, number: int) -> str:
     if number < 1:
         return search.outside[number][1][:_SHOWN]
-    item, names = await search.item(number), fields_of(search.plan)
+    item, names = await search.item(number), search.plan.compared
     return json.dumps({name: item.get(name) for name in names or item}, ensure_ascii=False)[:_SHOWN]
 
 

@@ -4,7 +4,6 @@ from collections import Counter
 from typing import Any
 
 from activities.bound import Shelf
-from activities.deduplicate import fields_of
 from activities.planfile import OpenPlan
 from quire.duplicates import text_of
 from quire.likeness import grams
@@ -34,7 +33,7 @@ async def _figures(plan: OpenPlan, shelf: Shelf, name: str, numbers: list[int]) 
     step = max(1, len(numbers) // SAMPLE)
     for index, number in enumerate(numbers):
         row = await shelf.row(number)
-        text = text_of("near", row["item"] if row else {}, fields_of(plan))
+        text = text_of("near", row["item"] if row else {}, plan.compared)
         seen.add(hash(text))
         openings[" ".join(text.split()[:OPENING])] += 1
         if index % step == 0 and len(sample) < SAMPLE:

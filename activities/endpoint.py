@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 import httpx2
 from openai import AsyncOpenAI, DefaultAioHttpClient
 
-from activities.body import FORMS, Form
+from activities.body import FORMS, OPENAI, Form
 from activities.failures import setup_error
 from activities.throttle import Throttle
 from quire.request import ModelChoice
 
-OPENAI = "https://api.openai.com/v1"
 SIMULATOR = "simulator"
 
 

@@ -5,9 +5,12 @@ import time
 from collections.abc import Mapping
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
 
-from openai import APIStatusError
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+
+if TYPE_CHECKING:
+    from openai import APIStatusError  # half a second of import that only calls need
 
 LONG = 120.0
 """Seconds beyond which a limit is a quota's, and the run sleeps instead of the call."""
@@ -22,7 +25,7 @@ def setup_error(message: str) -> ApplicationError:
     return ApplicationError(message, type="SetupError", non_retryable=True)
 
 
-def from_status(error: APIStatusError, key_variable: str, attempt: int = 1) -> ApplicationError:
+def from_status(error: "APIStatusError", key_variable: str, attempt: int = 1) -> ApplicationError:
     """HTTP status to retryability, by the OpenAI client's own rules; a rate limit waits as long as it asks for.
 
     A limit that resets only much later is a spent quota: the run sleeps until then, as told in the details (seconds
@@ -60,7 +63,7 @@ def jittered(wait: float | None, attempt: int) -> timedelta:
     return timedelta(seconds=min(30.0, 0.5 * 2 ** min(attempt - 1, 10)) * random.uniform(0.5, 1.5))
 
 
-def _spoken(error: APIStatusError, key_variable: str) -> str:
+def _spoken(error: "APIStatusError", key_variable: str) -> str:
     said = f"HTTP {error.status_code}: {error.message}"[:500]
     if error.status_code in (401, 403):
         return f"the endpoint refused the API key in {key_variable} (HTTP {error.status_code}); set the right one"

@@ -46,6 +46,11 @@ class OpenPlan:
     recipe: Recipe
     slots: Sequence[Slot]
 
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """Fields by which items are twins: as the request says, else as the recipe does."""
+        return self.request.duplicates.fields or self.recipe.compared
+
 
 async def write(store: Store, plan: Plan) -> None:
     """Put a plan into the store, with the texts that its recipe was made from."""

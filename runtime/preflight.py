@@ -2,9 +2,7 @@
 
 import os
 
-import httpx2
-
-from activities.endpoint import OPENAI
+from activities.body import OPENAI
 from quire.request import ModelChoice, Request
 from runtime.errors import SetupError
 
@@ -28,6 +26,8 @@ async def _key_is_accepted(model: ModelChoice) -> None:
         address = OPENAI
     if address == OPENAI and not key:
         raise SetupError(f"the environment variable {model.api_key_env} is not set; it must hold the API key")
+    import httpx2  # only for endpoints that are not the simulator
+
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
         async with httpx2.AsyncClient(timeout=10) as client:

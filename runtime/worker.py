@@ -5,18 +5,20 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from activities.endpoint import Endpoints
-from activities.hosted import Activities
 from runtime.embedded import search_attributes_known
 from runtime.offline import simulator
 from runtime.settings import TASK_QUEUE
 from workflows.generate_artifact import GenerateArtifact
+
+if TYPE_CHECKING:
+    from activities.endpoint import Endpoints
 
 GRACE = timedelta(seconds=30)
 """Calls in flight, which are paid for, may finish this long after SIGTERM."""
@@ -28,12 +30,15 @@ class Hosted:
     """What a running worker uses."""
 
     simulated: bool
-    endpoints: Endpoints
+    endpoints: "Endpoints"
 
 
 @asynccontextmanager
 async def hosted(client: Client, *, grace: timedelta = GRACE, cached: int = 1000) -> AsyncGenerator[Hosted]:
     """Run a worker for the length of the block, with the simulator where no endpoint is set."""
+    from activities.endpoint import Endpoints  # the OpenAI client: a second that only workers need
+    from activities.hosted import Activities
+
     async with AsyncExitStack() as stack:
         endpoints = Endpoints()
         stack.push_async_callback(endpoints.close)

@@ -57,10 +57,10 @@ def test_topics_build_makes_a_tree_that_stamp_leaves_as_it_is(shell, tmp_path):
 
 def test_a_cancelled_run_is_resumed_from_where_it_was(shell, tmp_path):
     store = tmp_path / "store"
-    with SimulatorServer(Options(latency=0.6)) as model:
+    with SimulatorServer(Options(latency=1.0)) as model:
         shell.env["OPENAI_BASE_URL"] = model.base_url
         words = ["run", "examples/eval_dataset.yaml", "--id", "cases", "--json", "--set", f"output.store={store}"]
-        running = shell.spawn(*words, "--set", "batching.concurrency=1", "--set", "batching.size=10")
+        running = shell.spawn(*words, "--set", "batching.concurrency=1", "--set", "batching.size=5")
         until(lambda: model.stats()["answered"] >= 5)
         shown = json.loads(shell("status", "cases", "--json").stdout)
         assert 0 < shown["items"] < 100 and "GENERATING" in {batch["status"] for batch in shown["batch_states"]}
