@@ -1,5 +1,6 @@
 """Indexes that find what an item is like, by method; a new item is asked for first, and added when it stays. Pure."""
 
+import struct
 from array import array
 from collections import defaultdict
 from collections.abc import Sequence
@@ -124,19 +125,21 @@ def _estimate(one: bytes, other: bytes) -> float:
     return max(0.0, (same - 1 / 256) / (1 - 1 / 256))
 
 
-def grams(text: str) -> set[str]:
-    """The pieces of five characters that a text has; a shorter text is one piece."""
+def grams(text: str) -> set[bytes]:
+    """The pieces of five characters that a text has, encoded; a shorter text is one piece."""
     return set(_pieces(text))
 
 
-_SLICES: list[slice] = []
-"""The slices of a text, made once: cutting is most of the work, and this halves it."""
-
-
-def _pieces(text: str) -> list[str]:
-    count = max(1, len(text) - GRAM + 1)
-    _SLICES.extend(slice(at, at + GRAM) for at in range(len(_SLICES), count))
-    return list(map(text.__getitem__, _SLICES[:count]))
+def _pieces(text: str) -> list[bytes]:
+    """Cutting is most of the work: for plain ASCII, unpacking at five offsets is three times as fast as slicing."""
+    if len(text) < GRAM:
+        return [text.encode()]
+    if not text.isascii():
+        return [text[at : at + GRAM].encode() for at in range(len(text) - GRAM + 1)]
+    data, found = text.encode(), list[bytes]()
+    for start in range(GRAM):
+        found += struct.unpack_from(f"{GRAM}s" * ((len(data) - start) // GRAM), data, start)
+    return found
 
 
 def likeness(one: str, other: str) -> float:

@@ -50,7 +50,14 @@ def test_near_compares_what_a_reader_reads():
 def test_likeness_is_the_share_of_pieces_in_common():
     assert likeness("the same text", "the same text") == 1.0 and likeness("abcdef", "uvwxyz") == 0.0
     assert likeness("", "") == 1.0 and likeness("abc", "abc") == 1.0
-    assert grams("abcdefg") == {"abcde", "bcdef", "cdefg"}
+    assert grams("abcdefg") == {b"abcde", b"bcdef", b"cdefg"} and grams("") == {b""}
+    assert grams("äbcdef") == {"äbcde".encode(), b"bcdef"}
+
+
+@given(st.text(max_size=60))
+def test_pieces_are_those_that_slicing_gives(text):
+    whole = {text[at : at + 5].encode() for at in range(max(1, len(text) - 4))}
+    assert grams(text) == whole
 
 
 @given(st.lists(st.text(alphabet="abcdefgh ", min_size=40, max_size=80), min_size=2, max_size=20))
