@@ -97,6 +97,7 @@ async def verify(given: VerifyInput, plans: Plans) -> Verified:
     report = given.result.model_dump(mode="json") | {
         "problems": problems,
         "batch_states": given.batch_states,
+        "batch_usage": {number: usage.model_dump() for number, usage in given.batch_usage.items()},
         "diversity": figures,
     }
     await store.put("report.json", json.dumps(report, ensure_ascii=False, indent=1).encode() + b"\n")

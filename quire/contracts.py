@@ -199,6 +199,8 @@ class VerifyInput(BaseModel):
     job: Job
     result: Result
     batch_states: list[BatchState] = []
+    batch_usage: dict[int, Usage] = {}
+    """What the calls of each planned batch took, by number; only of runs that are not too large to count it."""
 
 
 class Verified(BaseModel):

@@ -47,7 +47,11 @@ async def _batches(handle: Handle, request: Request) -> list[dict[str, Any]]:
     store = Store(request.output.store, handle.id)
     if (report := await store.get("report.json")) is not None:
         said = json.loads(report)
-        return [{"batch": number, "status": state} for number, state in enumerate(said.get("batch_states", []), 1)]
+        usage = said.get("batch_usage", {})
+        return [
+            {"batch": number, "status": state, "usage": usage.get(str(number))}
+            for number, state in enumerate(said.get("batch_states", []), 1)
+        ]
     try:
         page = await handle.query(
             "batches", args=[1, _PAGE], result_type=list[BatchStatus], rpc_timeout=timedelta(seconds=2)

@@ -14,6 +14,8 @@ from workflows.run import Run
 from workflows.showing import batch_states
 
 T = TypeVar("T")
+MOST_STATES = 50_000
+"""Batches whose state goes into the report: a payload has a limit of 2 MB."""
 CARRIED_FAILURES = 2000
 """Reasons handed to the report: a payload has a limit of 2 MB. Beyond it a missing slot is told without its reason."""
 
@@ -84,7 +86,8 @@ async def _assemble(run: Run, left: list[OpenSlot]) -> Result:
         simulated=state.simulated,
         seconds=seconds,
     )
-    checked = VerifyInput(job=run.job, result=result, batch_states=batch_states(state))
+    states = batch_states(state) if len(state.schedule.sizes) <= MOST_STATES else []
+    checked = VerifyInput(job=run.job, result=result, batch_states=states, batch_usage=state.batch_usage)
     verified = await _patiently(run, lambda: calls.verify(checked))
     return result.model_copy(update={"warnings": [*result.warnings, *verified.problems]})
 

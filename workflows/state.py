@@ -14,6 +14,10 @@ from quire.progress import BatchCounts, Group
 from quire.schedule import Schedule
 from quire.slots import Batch
 
+MOST_COUNTED = 2000
+"""Batches whose tokens are counted one by one: the state travels when a run continues as new, and a payload has its
+limit. Of larger runs the ledger tells it."""
+
 
 class Trouble(BaseModel):
     """Something that a person must mend before calls can go on."""
@@ -157,7 +161,8 @@ class State(BaseModel):
         if outcome.model:
             self.models[outcome.model] = self.models.get(outcome.model, Usage()).plus(outcome.usage)
         if batch is not None:
-            self.batch_usage[batch.root] = self.batch_usage.get(batch.root, Usage()).plus(outcome.usage)
+            if len(self.schedule.sizes) <= MOST_COUNTED:
+                self.batch_usage[batch.root] = self.batch_usage.get(batch.root, Usage()).plus(outcome.usage)
             for group in self._groups_of(list(batch.slots[:1])):
                 group.usage = group.usage.plus(outcome.usage)
 

@@ -1,0 +1,56 @@
+"""A long history is begun anew: on a server that suggests it after a hundred events."""
+
+import sys
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest_asyncio
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+from quire.progress import Result
+from runtime import embedded
+from runtime.worker import hosted
+from simulator.options import Options
+from tests.conftest import example, lines
+from tests.workflows.test_endpoint import exact, things
+
+
+@pytest_asyncio.fixture(scope="module")
+async def impatient() -> AsyncGenerator[Client]:
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(Path(sys.executable).with_name("temporal")),
+        dev_server_extra_args=["--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=100"],
+        data_converter=pydantic_data_converter,
+    ) as environment:
+        await embedded.prepare(environment.client)
+        yield environment.client
+
+
+async def runs(client: Client, request, name: str) -> tuple[Result, int]:
+    """The result, and of how many runs the chain is."""
+    async with hosted(client):
+        handle = await client.start_workflow(
+            "GenerateArtifact", request, id=name, task_queue="quire", result_type=Result
+        )
+        result = await handle.result()
+    found = [run async for run in client.list_workflows(f"WorkflowId = '{name}'")]
+    return result, len(found)
+
+
+async def test_a_run_goes_on_in_new_histories_and_ends_exact(impatient, simulator, tmp_path):
+    simulator.simulator.options = Options(too_few=0.2, bad_json=0.1, duplicates=0.1)
+    duplicates = {"method": "exact", "fields": ["text"], "rounds": 12}
+    request = things(tmp_path, 120, batching={"size": 2, "concurrency": 4}, duplicates=duplicates)
+    result, chain = await runs(impatient, request, "continued")
+    exact(tmp_path, "continued", result, 120)
+    assert chain >= 3 and result.usage.calls == simulator.stats()["answered"]
+
+
+async def test_lanes_go_on_where_they_were(impatient, simulator, tmp_path):
+    request = example("topic_dataset", tmp_path, batching={"size": 2, "concurrency": 8})
+    result, chain = await runs(impatient, request, "continued-lanes")
+    assert (result.verdict, result.items, result.warnings) == ("complete", 120, []) and chain >= 2
+    cases = {(line["metadata"]["uuid"], line["metadata"]["cycle"]) for line in lines(tmp_path, "continued-lanes")}
+    assert len(cases) == 120
