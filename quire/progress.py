@@ -81,6 +81,8 @@ class Progress(BaseModel):
     duplicates_rejected: int = 0
     duplicates_by_round: list[int] = []
     fallbacks: int = 0
+    reused: int = 0
+    """Answers that an earlier run paid for."""
     simulated: bool = False
     line: str = ""
 
@@ -105,6 +107,7 @@ class Result(BaseModel):
     duplicates_by_round: list[int] = []
     duplicates_method: str = "off"
     fallbacks: int = 0
+    reused: int = 0
     warnings: list[str] = []
     failed_slots: list[FailedSlot] = []
     failed_total: int = 0

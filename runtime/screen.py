@@ -46,6 +46,8 @@ def table(result: Result, url: str | None) -> None:
     if result.fallbacks:
         shown.add_row("templates", f"{result.fallbacks} {result.noun} not made by the model")
     shown.add_row("calls", str(usage.calls))
+    if result.reused:
+        shown.add_row("reused", f"{result.reused} answers that an earlier run paid for; --fresh asks anew")
     share = f", {usage.cached_tokens / usage.prompt_tokens:.0%}" if usage.cached_tokens else ""
     thought = f" ({usage.reasoning_tokens} of them thinking)" if usage.reasoning_tokens else ""
     tokens = f"{usage.prompt_tokens} in ({usage.cached_tokens} cached{share}), {usage.completion_tokens} out{thought}"

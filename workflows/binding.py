@@ -80,6 +80,7 @@ async def _assemble(run: Run, left: list[OpenSlot]) -> Result:
         duplicates_by_round=state.rejections,
         duplicates_method=run.request.duplicates.method,
         fallbacks=state.fallbacks,
+        reused=state.reused,
         warnings=assembled.warnings,
         failed_slots=assembled.failed_slots,
         failed_total=len(failed),

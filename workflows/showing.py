@@ -35,6 +35,7 @@ def progress(
         duplicates_rejected=state.duplicates_rejected,
         duplicates_by_round=state.rejections,
         fallbacks=state.fallbacks,
+        reused=state.reused,
         simulated=state.simulated,
     )
     return shown.model_copy(update={"line": line(shown)})

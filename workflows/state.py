@@ -60,6 +60,8 @@ class State(BaseModel):
     """Twins of each round of this run."""
     duplicates_rejected: int = 0
     fallbacks: int = 0
+    reused: int = 0
+    """Answers that an earlier run paid for."""
     usage: Usage = Usage()
     models: dict[str, Usage] = {}
     spending: Spending = Spending()
@@ -142,6 +144,7 @@ class State(BaseModel):
     def learn(self, batch: Batch, outcome: Outcome) -> None:
         """Add up what a batch came to; the tokens an item takes follow real usage, halfway each time."""
         self.spend(outcome, batch)
+        self.reused += outcome.reused
         self.warm = True
         self.partly[batch.root] = self.partly.get(batch.root, 0) + len(outcome.filled)
         if outcome.filled and self.schedule.lanes:

@@ -251,6 +251,7 @@ async def test_the_same_request_under_a_new_id_costs_nothing(client, simulator, 
     calls = simulator.stats()["calls"]
     again = await made(client, oq(tmp_path), "free")
     assert again.items == 25 and simulator.stats()["calls"] == calls and again.usage.calls == 0
+    assert again.reused == calls
     fresh = await made(client, oq(tmp_path, reuse=False), "fresh")
     assert fresh.items == 25 and simulator.stats()["calls"] == 2 * calls
     other = await made(client, oq(tmp_path, model={"name": "o3-mini", "max_output_tokens": 7999}), "other")
