@@ -8,7 +8,7 @@ from activities.planfile import OpenPlan
 from quire.duplicates import text_of
 from quire.likeness import grams
 
-SAMPLE = 300
+SAMPLE = 100
 """Items of a group that are compared with each other, evenly drawn; of more, the figure is an estimate."""
 OPENING = 4
 """Words of an opening."""

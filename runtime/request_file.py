@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
@@ -153,10 +153,16 @@ def _told(entry: Any, place: Callable[[Sequence[str]], str]) -> str:
 def _model_at(loc: Sequence[str]) -> type[Part]:
     model: type[Part] = Request
     for name in loc:
-        inner = model.model_fields[name].annotation if name in model.model_fields else None
-        if isinstance(inner, type) and issubclass(inner, Part):
-            model = inner
+        if name in model.model_fields:
+            model = _part_in(model.model_fields[name].annotation) or model
     return model
+
+
+def _part_in(annotation: Any) -> type[Part] | None:
+    """The part that a field holds, also where it may be absent or is one of several."""
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        return annotation
+    return next((found for inner in get_args(annotation) if (found := _part_in(inner)) is not None), None)
 
 
 def _place(path: Path, raw: Any, loc: Sequence[str], overridden: set[str]) -> str:
