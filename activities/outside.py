@@ -1,14 +1,14 @@
 """Items from outside that a run must not repeat: files of JSON lines, and earlier runs in the same store."""
 
-import json
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from activities.bound import open_shelf
 from activities.documents import IN_STORE, read_text
 from activities.store import Store, digest
 from quire.request import Request
+from recipes.json_lines import objects
 from recipes.spine import InputError
 
 Item = Mapping[str, Any]
@@ -65,18 +65,10 @@ async def items(store: Store, request: Request, fields: tuple[str, ...]) -> Asyn
 def parsed(text: str, name: str, fields: tuple[str, ...], field: str) -> list[tuple[int, Item]]:
     """The items of a file of JSON lines, by line number."""
     found: list[tuple[int, Item]] = []
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            item = json.loads(line)
-        except ValueError as error:
-            raise InputError(field, f"{name}:{number}: not JSON: {error}") from None
-        if not isinstance(item, dict):
-            raise InputError(field, f"{name}:{number}: a line is an object")
-        if fields and not any(name in item for name in fields):
+    for number, item in objects(text, name, field):
+        if fields and not any(wanted in item for wanted in fields):
             raise InputError(field, f"{name}:{number} has none of the compared fields: {', '.join(fields)}")
-        found.append((number, cast(dict[str, Any], item)))
+        found.append((number, item))
     return found
 
 

@@ -12,6 +12,10 @@ SHOWN_FAILURES = 100
 """Failed slots carried in a result; the report in the store has all."""
 
 
+Waits = Literal["", "person", "budget", "approval", "repair", "quota"]
+"""What has to happen before a run goes on."""
+
+
 class BatchCounts(BaseModel):
     """Batches planned at first, and calls' worth of batches done and given up since."""
 
@@ -61,7 +65,7 @@ class Progress(BaseModel):
     stage: Literal["planning", "generating", "paused", "assembling", "done"] = "planning"
     why: str = ""
     """Why nothing goes on, and what a person can do about it; empty while it does."""
-    waits_for: Literal["", "person", "budget", "approval", "repair", "quota"] = ""
+    waits_for: Waits = ""
     """What has to happen: a `resume`, a higher budget, an `approve`, something mended, or the time when it resets."""
     noun: str = "items"
     target: int = 0

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field, StrictInt, StrictStr, model_validator
 
 from quire.request import Part
+from recipes.json_lines import objects
 from recipes.spine import InputError
 
 Count = Annotated[StrictInt, Field(ge=1)]
@@ -106,7 +106,10 @@ def _slug(entry: Any, number: int) -> str:
 
 def read_rows(text: str, document: str, slots: Slots) -> list[dict[str, Any]]:
     """The rows of a CSV or JSON Lines file. Raises InputError that names line and column."""
-    rows = list(_json_rows(text, document) if document.endswith((".jsonl", ".ndjson")) else _csv_rows(text, document))
+    if document.endswith((".jsonl", ".ndjson")):
+        rows = [row for _, row in objects(text, document, "inputs.slots.rows", "a row is an object")]
+    else:
+        rows = list(_csv_rows(text, document))
     if not rows:
         raise InputError("inputs.slots.rows", f"{document} has no rows")
     for name in (*slots.columns, *([slots.key] if slots.key else [])):
@@ -135,16 +138,3 @@ def _csv_rows(text: str, document: str) -> Iterator[dict[str, Any]]:
                 yield dict(zip(head, row, strict=True))
     except csv.Error as error:
         raise InputError("inputs.slots.rows", f"{document}:{reader.line_num}: {error}") from None
-
-
-def _json_rows(text: str, document: str) -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise InputError("inputs.slots.rows", f"{document}:{number}: not JSON: {error}") from None
-        if not isinstance(row, dict):
-            raise InputError("inputs.slots.rows", f"{document}:{number}: a row is an object")
-        yield row

@@ -1,12 +1,12 @@
 """A library of backgammon positions, and which of them a drill series needs. Pure."""
 
-import json
 import random
 from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import BaseModel, Field, ValidationError
 
+from recipes.json_lines import objects
 from recipes.spine import InputError
 
 OPENING = "OPENING"
@@ -40,17 +40,13 @@ class Position(BaseModel):
 def read(text: str, field: str, document: str) -> list[Position]:
     """The positions of a library, in its order. Raises InputError that names the line."""
     found: dict[str, Position] = {}
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
+    for number, row in objects(text, document, field):
         try:
-            position = Position.model_validate(json.loads(line))
+            position = Position.model_validate(row)
         except ValidationError as error:
             first = error.errors()[0]
             name = ".".join(map(str, first["loc"])) or "line"
             raise InputError(field, f"{document}:{number}: {name}: {first['msg']}") from None
-        except ValueError as error:
-            raise InputError(field, f"{document}:{number}: not JSON: {error}") from None
         if position.id in found:
             raise InputError(field, f"{document}:{number}: id {position.id} is there already")
         found[position.id] = position

@@ -7,7 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from recipes.json_lines import objects
 from recipes.spine import InputError
+
+FORM = 'a line is {"path": [...], "leaf_uuid": "..."}'
 
 STAMP = "give every line one with: uv run starter.py topics stamp"
 
@@ -42,8 +45,7 @@ def stamped(text: str, document: str) -> tuple[str, int]:
     """A tree's text with a new `leaf_uuid` in every line that has none, and how many got one."""
     rows: list[str] = []
     count = 0
-    for number, line in _rows(text):
-        row = _object(line, number, "topics", document)
+    for number, row in objects(text, document, "topics", FORM):
         _path(row, number, "topics", document)
         if not row.get("leaf_uuid"):
             row["leaf_uuid"] = str(uuid.uuid4())
@@ -60,20 +62,6 @@ def _is_graph(text: str) -> bool:
         return False
 
 
-def _rows(text: str) -> Iterable[tuple[int, str]]:
-    return ((number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip())
-
-
-def _object(line: str, number: int, field: str, document: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise InputError(field, f"{document}:{number}: not JSON: {error}") from None
-    if not isinstance(row, dict):
-        raise InputError(field, f'{document}:{number}: a line is {{"path": [...], "leaf_uuid": "..."}}')
-    return cast(dict[str, Any], row)
-
-
 def _path(row: Mapping[str, Any], number: int, field: str, document: str) -> tuple[str, ...]:
     path = row.get("path")
     if not isinstance(path, list) or not path or not all(isinstance(part, str) and part.strip() for part in path):
@@ -82,8 +70,7 @@ def _path(row: Mapping[str, Any], number: int, field: str, document: str) -> tup
 
 
 def _tree(text: str, field: str, document: str) -> Iterable[Topic]:
-    for number, line in _rows(text):
-        row = _object(line, number, field, document)
+    for number, row in objects(text, document, field, FORM):
         path = _path(row, number, field, document)
         known = row.get("leaf_uuid")
         if not known:

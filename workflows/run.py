@@ -10,12 +10,12 @@ from temporalio.exceptions import ApplicationError
 
 from quire.batching import capacity
 from quire.contracts import ASLEEP, MENDABLE, Job
-from quire.progress import Progress, Result
+from quire.progress import Progress, Result, Waits
 from quire.request import Request
 from quire.slots import Batch
 from workflows import showing
 from workflows.messages import details, publish
-from workflows.state import State, Trouble, Waits
+from workflows.state import State, Trouble
 
 T = TypeVar("T")
 

@@ -3,9 +3,9 @@
 from itertools import accumulate
 
 from quire.outcome import Usage
-from quire.progress import BatchState, BatchStatus, Progress, line
+from quire.progress import BatchState, BatchStatus, Progress, Waits, line
 from quire.slots import ranges
-from workflows.state import State, Waits
+from workflows.state import State
 
 
 def progress(

@@ -3,7 +3,6 @@
 from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import accumulate
-from typing import Literal
 
 from pydantic import BaseModel
 
@@ -250,6 +249,3 @@ class State(BaseModel):
             return []
         ends = list(accumulate(group.target for group in self.groups))
         return [self.groups[bisect_right(ends, number - 1)] for number in slots]
-
-
-Waits = Literal["", "person", "budget", "approval", "repair", "quota"]
