@@ -14,8 +14,9 @@ def _key(name: str) -> str:
 
 
 async def remember(store: Store, name: str) -> None:
-    """A good answer of this run lies under `responses/<name>.json`; the note of it holds no text."""
-    await store.beside(NOTES).put_once(_key(name), json.dumps({"run": store.workflow_id}).encode())
+    """A good answer of this run lies under `responses/<name>.json`; the note of it holds no text. It takes the place of
+    an older one, whose run may have been removed."""
+    await store.beside(NOTES).put(_key(name), json.dumps({"run": store.workflow_id}).encode())
 
 
 async def find(store: Store, name: str) -> Answer | None:

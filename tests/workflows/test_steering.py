@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -256,6 +257,15 @@ async def test_the_same_request_under_a_new_id_costs_nothing(client, simulator, 
     assert fresh.items == 25 and simulator.stats()["calls"] == 2 * calls
     other = await made(client, oq(tmp_path, model={"name": "o3-mini", "max_output_tokens": 7999}), "other")
     assert other.items == 25 and simulator.stats()["calls"] == 3 * calls, "another parameter is another call"
+
+
+async def test_answers_of_a_removed_run_are_paid_for_once_more_and_then_found_again(client, simulator, tmp_path):
+    await made(client, oq(tmp_path), "removed")
+    calls = simulator.stats()["calls"]
+    shutil.rmtree(tmp_path / "removed")
+    assert (await made(client, oq(tmp_path), "pays")).usage.calls == calls
+    assert (await made(client, oq(tmp_path), "finds")).usage.calls == 0
+    assert simulator.stats()["calls"] == 2 * calls
 
 
 async def test_a_bad_answer_is_never_reused(client, simulator, tmp_path):
