@@ -58,11 +58,11 @@ async def ask(
     key, part = f"responses/{name}.json", f"responses/{name}.part"
     if (known := await store.get(key)) is not None:
         return Answer.load(known)
-    if (begun := await store.get(part)) is not None:  # a worker died in mid-answer: what came is the answer
+    stream = expected >= LONG_ANSWER if model.stream == "auto" else model.stream
+    if stream and (begun := await store.get(part)) is not None:  # a worker died in mid-answer: what came is the answer
         return Answer.load(await store.put_once(key, begun))
     if shared and (paid := await reuse.find(store, name)) is not None:
         return Answer.load(await store.put_once(key, replace(paid, reused=True).dump()))
-    stream = expected >= LONG_ANSWER if model.stream == "auto" else model.stream
     answer = await _answered(Call(store, endpoints, model, body, part, stream=stream))
     return await _filed(store, key, answer)
 
@@ -169,8 +169,8 @@ async def failing(endpoints: Endpoints, model: ModelChoice) -> AsyncGenerator[No
 async def _heartbeats(call: Call) -> AsyncGenerator[None]:
     async def beat() -> None:
         while True:
+            await asyncio.sleep(1.0 if call.stream else BEAT)
             activity.heartbeat(*call.beats)
-            await asyncio.sleep(1.0 if call.beats else BEAT)
 
     task = asyncio.create_task(beat())
     try:

@@ -1,10 +1,13 @@
 """Fill one batch: render its prompt, ask, keep what is good, say what is open. Or fill it from templates."""
 
+import asyncio
 import json
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 
 import jsonschema_rs
+from temporalio.exceptions import ApplicationError
 
 from activities import ledger, reuse
 from activities.answer import Answer
@@ -17,7 +20,7 @@ from activities.lane import around_of, turns
 from activities.planfile import OpenPlan, Plans
 from activities.price import usage_of
 from activities.store import Store
-from quire.contracts import FallBackInput, GenerateInput
+from quire.contracts import FallBackInput, GenerateInput, GenerateSeveralInput, Several
 from quire.outcome import OpenSlot, Outcome, Usage
 from quire.slots import Batch, Slot
 from recipes.spine import Around, Item, strict
@@ -38,15 +41,32 @@ async def generate(given: GenerateInput, endpoints: Endpoints, plans: Plans) -> 
     )
     name = filed(endpoints, model, body, f"{batch.name} again" if given.hedge else batch.name)
     expected = plan.request.batching.tokens_per_item * len(slots)
+    asked = time.perf_counter()
     answer = await ask(store, endpoints, model, body, name, expected=expected, shared=plan.request.reuse)
     judged = judge(answer, slots, recipe)
     kept = {number: recipe.settled(item, plan.slots[number - 1], around) for number, item in judged.good.items()}
     rows = await _put_away(store, batch, _lines(kept, _source(answer, batch)))
-    outcome = _outcome(answer, batch, judged, sorted(rows))
+    outcome = _outcome(answer, batch, judged, sorted(rows), time.perf_counter() - asked)
     await ledger.write(store, outcome, batch, answer, name, began=began, hedge=given.hedge)
     if plan.request.reuse and not outcome.open and not answer.reused:
         await reuse.remember(store, name)
     return outcome
+
+
+async def generate_several(given: GenerateSeveralInput, endpoints: Endpoints, plans: Plans) -> Several:
+    """Make several calls, `places` at a time. After one that gave no answer no further one is begun: what is left is
+    sent again by itself, with all the patience that a single call has."""
+    left, outcomes = deque(given.calls), list[Outcome]()
+
+    async def place() -> None:
+        while left:
+            try:
+                outcomes.append(await generate(left.popleft(), endpoints, plans))
+            except ApplicationError:
+                left.clear()
+
+    await asyncio.gather(*(place() for _ in range(given.places)))
+    return Several(outcomes=outcomes)
 
 
 async def _put_away(store: Store, batch: Batch, lines: bytes) -> dict[int, Row]:
@@ -55,7 +75,7 @@ async def _put_away(store: Store, batch: Batch, lines: bytes) -> dict[int, Row]:
     return rows_of(there)
 
 
-def _outcome(answer: Answer, batch: Batch, judged: Judged, filled: list[int]) -> Outcome:
+def _outcome(answer: Answer, batch: Batch, judged: Judged, filled: list[int], seconds: float) -> Outcome:
     usage = usage_of(answer.model, answer.usage, simulated=answer.simulated)
     missing = [OpenSlot(slot=number, reason="missing") for number in judged.good if number not in filled]
     return Outcome(
@@ -66,6 +86,7 @@ def _outcome(answer: Answer, batch: Batch, judged: Judged, filled: list[int]) ->
         model=answer.model,
         tokens_per_item=answer.usage["completion_tokens"] // judged.read if judged.read else None,
         simulated=answer.simulated,
+        seconds=None if answer.reused else round(seconds, 3),
         reused=answer.reused,
     )
 

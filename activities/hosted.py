@@ -11,7 +11,7 @@ from activities.assemble import assemble, verify
 from activities.deduplicate import deduplicate
 from activities.endpoint import Endpoints
 from activities.failures import setup_error
-from activities.generate import fall_back, generate
+from activities.generate import fall_back, generate, generate_several
 from activities.plan import extend, plan
 from activities.planfile import Plans
 from activities.store import StoreError
@@ -21,6 +21,7 @@ from quire.contracts import (
     EXTEND,
     FALL_BACK,
     GENERATE,
+    GENERATE_SEVERAL,
     PLAN,
     PREPARE,
     REVIEW,
@@ -33,10 +34,12 @@ from quire.contracts import (
     ExtendInput,
     FallBackInput,
     GenerateInput,
+    GenerateSeveralInput,
     PlanInput,
     Planned,
     PrepareInput,
     ReviewInput,
+    Several,
     Verified,
     VerifyInput,
 )
@@ -72,6 +75,7 @@ class Activities:
             self.plan,
             self.prepare,
             self.generate,
+            self.generate_several,
             self.review,
             self.fall_back,
             self.deduplicate,
@@ -114,6 +118,11 @@ class Activities:
     @mendable
     async def generate(self, given: GenerateInput) -> Outcome:
         return await generate(given, self.endpoints, self.plans)
+
+    @activity.defn(name=GENERATE_SEVERAL)
+    @mendable
+    async def generate_several(self, given: GenerateSeveralInput) -> Several:
+        return await generate_several(given, self.endpoints, self.plans)
 
     @activity.defn(name=ASSEMBLE)
     @mendable

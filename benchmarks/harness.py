@@ -1,7 +1,7 @@
 """What the benchmarks share: a real server, a worker, a simulator, one request after another."""
 
 import os
-import sys
+import socket
 import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.testing import WorkflowEnvironment
 
 from quire.progress import Result
 from quire.request import Request
-from runtime import logs
+from runtime import embedded, logs
+from runtime.connect import connected
 from runtime.worker import hosted
 from simulator.options import Options
 from simulator.server import SimulatorServer
@@ -52,16 +51,27 @@ def things(store: str, count: int, **changes: Any) -> Request:
 
 @asynccontextmanager
 async def server() -> AsyncGenerator[tuple[Client, str]]:
-    """A client of a real server, and a folder for a store."""
+    """A client of an embedded server like the one that `starter.py` starts, and a folder for a store."""
     os.environ.pop("OPENAI_API_KEY", None)
     logs.configure()
-    with tempfile.TemporaryDirectory() as store:
-        async with await WorkflowEnvironment.start_local(
-            dev_server_existing_path=str(Path(sys.executable).with_name("temporal")),
-            dev_server_log_level="error",
-            data_converter=pydantic_data_converter,
-        ) as environment:
-            yield environment.client, store
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "home"
+        os.environ |= {"QUIRE_HOME": str(home), "QUIRE_PORT": str(_free_port())}
+        try:
+            async with connected(start_embedded=True) as connection:
+                yield connection.client, str(Path(folder) / "store")
+        finally:
+            await embedded.stop(home)
+
+
+def _free_port() -> int:
+    """A port that nobody has now, whose neighbour 1000 above, the Web UI's, is very likely free too."""
+    while True:
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            port = int(sock.getsockname()[1])
+            if port < 64_000:
+                return port
 
 
 async def run(client: Client, request: Request, name: str, options: Options) -> tuple[Result, dict[str, Any]]:

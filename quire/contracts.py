@@ -2,12 +2,13 @@
 
 from pydantic import BaseModel
 
-from quire.outcome import OpenSlot, Usage
+from quire.outcome import OpenSlot, Outcome, Usage
 from quire.progress import BatchCounts, BatchState, FailedSlot, Group, Result, Verdict
 from quire.request import Request
 from quire.slots import Batch
 
 PLAN, PREPARE, GENERATE, REVIEW, FALL_BACK = "plan", "prepare", "generate", "review", "fall_back"
+GENERATE_SEVERAL = "generate_several"
 DEDUPLICATE, EXTEND, ASSEMBLE, VERIFY = "deduplicate", "extend", "assemble", "verify"
 WORKFLOW = "GenerateArtifact"
 
@@ -113,6 +114,21 @@ class GenerateInput(BaseModel):
     """Earlier batches of the lane, whose items it reads."""
     hedge: bool = False
     """A second call of a batch whose first one is slow."""
+
+
+class GenerateSeveralInput(BaseModel):
+    """Calls of the model that are made in one activity."""
+
+    job: Job
+    calls: list[GenerateInput]
+    places: int
+    """How many of them are in flight at a time."""
+
+
+class Several(BaseModel):
+    """What those came to that gave an answer; the others are to be sent one by one."""
+
+    outcomes: list[Outcome]
 
 
 class PrepareInput(BaseModel):

@@ -52,5 +52,7 @@ class Outcome(BaseModel):
     tokens_per_item: int | None = None
     """Output tokens an item really took, reasoning included."""
     simulated: bool = False
+    seconds: float | None = None
+    """How long the call took; None where the answer was there already."""
     reused: bool = False
     """The answer was found in the store: nothing was paid for it this time."""

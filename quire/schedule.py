@@ -42,6 +42,10 @@ class Schedule(BaseModel):
         """Whether something may be sent now."""
         return bool(self.ready) or self.next_batch < len(self.sizes)
 
+    def waiting(self) -> int:
+        """Batches that are to be sent and wait for none, more or less: those that a lane holds back count too."""
+        return len(self.ready) + len(self.sizes) - self.next_batch
+
     def take(self, limit: int | None = None) -> Batch:
         """The next batch. One that is larger than `limit`, what an answer has room for by now, is cut first."""
         batch = self.ready.popleft() if self.ready else self._planned()

@@ -12,12 +12,13 @@ import pytest_asyncio
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.documents import addresses
 from quire.progress import Result
 from quire.request import Request
 from recipes.planning import Plan
-from runtime import embedded, request_file
+from runtime import embedded, request_file, worker
 from runtime.worker import hosted
 from simulator.options import Options
 from simulator.server import SimulatorServer
@@ -49,6 +50,20 @@ async def client() -> AsyncGenerator[Client]:
     ) as environment:
         await embedded.prepare(environment.client)
         yield environment.client
+
+
+class Sandbox(SandboxedWorkflowRunner):
+    """What refuses a workflow that asks for the clock, chance or the disk; outside the tests it is left out."""
+
+    def __init__(self) -> None:
+        passed = ("quire", "pydantic", "pydantic_core", "annotated_types")
+        super().__init__(restrictions=SandboxRestrictions.default.with_passthrough_modules(*passed))
+
+
+@pytest.fixture(autouse=True)
+def sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers of this process run workflows in the sandbox; those in processes of their own do not."""
+    monkeypatch.setattr(worker, "runner", Sandbox)
 
 
 @pytest.fixture

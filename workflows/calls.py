@@ -13,6 +13,7 @@ from quire.contracts import (
     EXTEND,
     FALL_BACK,
     GENERATE,
+    GENERATE_SEVERAL,
     PLAN,
     PREPARE,
     REVIEW,
@@ -25,10 +26,12 @@ from quire.contracts import (
     ExtendInput,
     FallBackInput,
     GenerateInput,
+    GenerateSeveralInput,
     PlanInput,
     Planned,
     PrepareInput,
     ReviewInput,
+    Several,
     Verified,
     VerifyInput,
 )
@@ -65,7 +68,7 @@ async def plan(given: PlanInput) -> Planned:
 
 async def prepare(given: PrepareInput, limit: timedelta) -> Outcome:
     """One call of the planning model."""
-    return await _call(PREPARE, given, f"prepare-{given.key}", limit, f"plan {given.key}")
+    return await _call(PREPARE, given, Outcome, f"prepare-{given.key}", limit, f"plan {given.key}")
 
 
 async def generate(given: GenerateInput, limit: timedelta, noun: str, planned: int) -> Outcome:
@@ -73,19 +76,29 @@ async def generate(given: GenerateInput, limit: timedelta, noun: str, planned: i
     name = given.batch.name
     again = " (a second call races the first)" if given.hedge else ""
     title = f"batch {name}/{planned}, {noun} {ranges(given.batch.slots)}{again}"
-    return await _call(GENERATE, given, f"batch-{name}{'-again' if given.hedge else ''}", limit, title)
+    return await _call(GENERATE, given, Outcome, f"batch-{name}{'-again' if given.hedge else ''}", limit, title)
+
+
+async def generate_several(given: GenerateSeveralInput, limit: timedelta, noun: str, planned: int) -> Several:
+    """Calls of the generating model in one activity; `limit` is that of one call."""
+    numbers = [number for call in given.calls for number in call.batch.slots]
+    roots = ranges(sorted({call.batch.root for call in given.calls}))
+    title = f"{len(given.calls)} batches, {roots} of {planned}, {noun} {ranges(numbers)}"
+    turns = -(-len(given.calls) // given.places)
+    names = f"batches-{given.calls[0].batch.name}-and-{len(given.calls) - 1}-more"
+    return await _call(GENERATE_SEVERAL, given, Several, names, limit * turns, title)
 
 
 async def review(given: ReviewInput, limit: timedelta) -> Outcome:
     """One call of the judging model."""
-    return await _call(REVIEW, given, f"review-{given.batch.name}", limit, f"judge batch {given.batch.name}")
+    return await _call(REVIEW, given, Outcome, f"review-{given.batch.name}", limit, f"judge batch {given.batch.name}")
 
 
-async def _call(name: str, given: object, activity_id: str, limit: timedelta, title: str) -> Outcome:
+async def _call(name: str, given: object, result: type[T], activity_id: str, limit: timedelta, title: str) -> T:
     return await workflow.execute_activity(
         name,
         given,
-        result_type=Outcome,
+        result_type=result,
         activity_id=activity_id,
         start_to_close_timeout=limit,
         schedule_to_close_timeout=PATIENCE,

@@ -5,7 +5,7 @@ import asyncio
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
-from quire.contracts import DIVISIBLE, FATAL, FallBackInput, GenerateInput, ReviewInput
+from quire.contracts import DIVISIBLE, FATAL, FallBackInput, GenerateInput, GenerateSeveralInput, ReviewInput
 from quire.outcome import OpenSlot, Outcome
 from quire.settle import settle
 from quire.slots import Batch
@@ -14,15 +14,47 @@ from workflows.run import Run
 
 BISECT = "halve batches that come to nothing"
 """Patch of the rule by which open slots are sent again."""
+SINGLY = 64
+"""Batches that go one by one after an activity of several that left some without an answer."""
 HEDGED_FROM = 3
 """Calls that must be back before it is known what is usual."""
 
 
 async def fill(run: Run, batch: Batch) -> None:
     """Call, judge, settle; whatever happens, the batch is no longer running afterwards."""
+    await _filled(run, batch)
+    # not in a `finally`: the SDK closes the coroutines of a run that leaves its cache, outside the workflow
+    run.ended([batch], 1)
+    run.show()
+
+
+async def fill_several(run: Run, batches: list[Batch], places: int) -> None:
+    """The same for batches whose calls go into one activity. Those that it leaves without an answer go one by one."""
+    resumed, plan = run.state.resumed, run.state.planned
+    answered: dict[str, Outcome] = {}
+    try:
+        limit = calls.time_limit(run.request.generator, reasoning=plan.reasoning)
+        given = GenerateSeveralInput(job=run.job, calls=[_call_of(run, batch) for batch in batches], places=places)
+        several = await calls.generate_several(given, limit, plan.noun, run.state.batches.planned)
+        answered = {outcome.batch: outcome for outcome in several.outcomes}
+    except ActivityError as error:
+        if not run.cancelled:
+            run.hold(calls.as_failure(error), resumed)
+    except asyncio.CancelledError:
+        pass
+    left = [batch for batch in batches if batch.name not in answered]
+    for batch in left:
+        run.state.schedule.put_back(batch)
+    run.state.singly += min(len(left), SINGLY)
+    await asyncio.gather(*(_filled(run, batch, answered[batch.name]) for batch in batches if batch.name in answered))
+    run.ended(batches, places)
+    run.show()
+
+
+async def _filled(run: Run, batch: Batch, known: Outcome | None = None) -> None:
     resumed = run.state.resumed
     try:
-        outcome = await _made(run, batch)
+        outcome = await _made(run, batch, known)
         await _settle(run, batch, outcome)
     except ActivityError as error:
         await _failed(run, batch, error, resumed)
@@ -30,16 +62,16 @@ async def fill(run: Run, batch: Batch) -> None:
         run.state.schedule.put_back(batch)
     except Exception as error:  # a mistake of ours: the workflow task must fail and be tried again, not go on without
         run.broken = error
-    # not in a `finally`: the SDK closes the coroutines of a run that leaves its cache, outside the workflow
-    run.state.spending.reserved.pop(batch.name, None)
-    del run.running[batch.name]
-    run.show()
 
 
-async def _made(run: Run, batch: Batch) -> Outcome:
+def _call_of(run: Run, batch: Batch) -> GenerateInput:
+    before = run.state.schedule.before(batch, run.state.planned.reach)
+    return GenerateInput(job=run.job, batch=batch, before=before)
+
+
+async def _made(run: Run, batch: Batch, known: Outcome | None) -> Outcome:
     plan = run.state.planned
-    before = run.state.schedule.before(batch, plan.reach)
-    outcome = await _called(run, GenerateInput(job=run.job, batch=batch, before=before))
+    outcome = known or await _called(run, _call_of(run, batch))
     if not plan.reviewed or not outcome.filled:
         return outcome
     run.state.spend(outcome, batch)
@@ -68,23 +100,24 @@ async def _called(run: Run, given: GenerateInput) -> Outcome:
     plan, hedge, state = run.state.planned, run.request.batching.hedge, run.state
     limit = calls.time_limit(run.request.generator, reasoning=plan.reasoning)
     if hedge is None:
-        return await calls.generate(given, limit, plan.noun, len(plan.sizes))
+        return await calls.generate(given, limit, plan.noun, state.batches.planned)
     began = workflow.now().timestamp()
-    racers = [asyncio.create_task(calls.generate(given, limit, plan.noun, len(plan.sizes)))]
+    racers = [asyncio.create_task(calls.generate(given, limit, plan.noun, state.batches.planned))]
     try:
         await workflow.wait_condition(lambda: racers[0].done() or state.calls_timed >= HEDGED_FROM)
         left = began + hedge.after * state.seconds_a_call - workflow.now().timestamp()
         await workflow.wait(racers, timeout=max(0.1, left))
         if not racers[0].done():
             again = given.model_copy(update={"hedge": True})
-            racers.append(asyncio.create_task(calls.generate(again, limit, plan.noun, len(plan.sizes))))
+            racers.append(asyncio.create_task(calls.generate(again, limit, plan.noun, state.batches.planned)))
             await workflow.wait(racers, return_when=asyncio.FIRST_COMPLETED)
         outcome = await _winner(run, racers)
     except asyncio.CancelledError:
         for racer in racers:
             racer.cancel()
         raise
-    state.timed(workflow.now().timestamp() - began)
+    if outcome.seconds is None:
+        state.timed(workflow.now().timestamp() - began)
     return outcome
 
 

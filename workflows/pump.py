@@ -5,9 +5,13 @@ from datetime import timedelta
 
 from temporalio import workflow
 
-from workflows.filling import fill
+from quire.bundling import Bundle, bundle
+from quire.slots import Batch
+from workflows.filling import fill, fill_several
 from workflows.run import Run
 
+SEVERAL = "several calls in one activity"
+"""Patch that lets calls go together."""
 DRAIN = timedelta(seconds=60)
 """How long a cancelled run waits for the calls in flight, which are paid for."""
 
@@ -16,10 +20,7 @@ async def pump(run: Run) -> None:
     """Start batches as places come free; a history that grows long is begun anew with what is open."""
     while not _drained(run):
         while _may_start(run):
-            state = run.state
-            batch = state.schedule.take(run.room() if state.planned.resize else None)
-            run.reserve(batch)
-            run.running[batch.name] = asyncio.create_task(fill(run, batch))
+            _start(run)
         run.show()
         try:
             await _something(run)
@@ -31,6 +32,36 @@ async def pump(run: Run) -> None:
     if run.state.schedule.pending() and not run.ending:
         await workflow.wait_condition(workflow.all_handlers_finished)
         workflow.continue_as_new(args=[run.request, run.state])
+
+
+def _start(run: Run) -> None:
+    """Send the next batch, or the next several where the engine would be the bound of calls so short."""
+    batches, wanted = [_taken(run)], _bundle(run)
+    if wanted.places * wanted.turns > 1 and workflow.patched(SEVERAL):
+        while len(batches) < wanted.places * wanted.turns and _may_start(run):
+            batches.append(_taken(run))
+    if len(batches) == 1:
+        run.state.singly = max(0, run.state.singly - 1)
+        run.started(batches, 1, fill(run, batches[0]))
+        return
+    places = min(wanted.places, len(batches))
+    run.started(batches, places, fill_several(run, batches, places))
+
+
+def _taken(run: Run) -> Batch:
+    batch = run.state.schedule.take(run.room() if run.state.planned.resize else None)
+    run.reserve(batch)
+    return batch
+
+
+def _bundle(run: Run) -> Bundle:
+    state, batching = run.state, run.request.batching
+    if state.singly or batching.hedge is not None or run.alone():
+        return Bundle(1, 1)
+    width = batching.concurrency
+    seconds = state.seconds_a_call if state.calls_timed else None
+    found = bundle(width=width, share=width, seconds=seconds, waiting=state.schedule.waiting() + 1)
+    return Bundle(min(found.places, width - run.places), found.turns)
 
 
 async def _something(run: Run) -> None:
@@ -50,8 +81,7 @@ def _held(run: Run) -> bool:
 
 def _may_start(run: Run) -> bool:
     places = 1 if run.alone() else run.request.batching.concurrency
-    free = len(run.running) < places
-    return free and run.state.schedule.startable() and not _held(run) and not run.waits()[0]
+    return run.places < places and run.state.schedule.startable() and not _held(run) and not run.waits()[0]
 
 
 def _drained(run: Run) -> bool:

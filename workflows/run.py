@@ -27,6 +27,9 @@ class Run:
         self.request = request
         self.state = state
         self.running: dict[str, asyncio.Task[None]] = {}
+        """What is in flight, by the name of its first batch."""
+        self.places = 0
+        """Calls in flight."""
         self.racing: set[asyncio.Task[None]] = set()
         """Calls that lost a race and are still awaited, for their cost."""
         self.extending = 0
@@ -94,6 +97,18 @@ class Run:
         """Set aside what a call may cost."""
         self.state.spending.reserved[batch.name] = self.expected(len(batch.slots))
 
+    def started(self, batches: list[Batch], places: int, work: Coroutine[Any, Any, None]) -> None:
+        """Set batches going that take so many places."""
+        self.places += places
+        self.running[batches[0].name] = asyncio.create_task(work)
+
+    def ended(self, batches: list[Batch], places: int) -> None:
+        """They are not in flight any more, however that came."""
+        for batch in batches:
+            self.state.spending.reserved.pop(batch.name, None)
+        self.places -= places
+        del self.running[batches[0].name]
+
     def hold(self, failure: ApplicationError, resumed: int) -> bool:
         """Whether this is a failure that a person, or the time, mends; then the run waits for that. `resumed` is the
         state's count from before the call: a failure older than the last `resume` only means to try again."""
@@ -137,7 +152,7 @@ class Run:
             workflow_id=workflow.info().workflow_id,
             recipe=self.request.recipe,
             stage=self.stage,
-            in_flight=len(self.running),
+            in_flight=self.places,
             concurrency=self.request.batching.concurrency,
             waits=waits,
             why=why,

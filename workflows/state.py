@@ -67,6 +67,8 @@ class State(BaseModel):
     seconds_a_call: float = 0.0
     """How long a call usually takes: the mean of those that are back."""
     calls_timed: int = 0
+    singly: int = 0
+    """Batches that are to go one by one, because calls that went together gave no answer."""
     tokens_per_item: int = 500
     warnings: list[str] = []
     shown_percent: int = -100
@@ -145,6 +147,8 @@ class State(BaseModel):
         self.spend(outcome, batch)
         self.reused += outcome.reused
         self.warm = True
+        if outcome.seconds is not None:
+            self.timed(outcome.seconds)
         self.partly[batch.root] = self.partly.get(batch.root, 0) + len(outcome.filled)
         if outcome.filled and self.schedule.lanes:
             self.schedule.files.setdefault(batch.root, []).append(outcome.batch)

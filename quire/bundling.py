@@ -1,0 +1,34 @@
+"""How many calls go into one activity: one, unless calls are so short or so many that the engine would be the bound.
+Pure; what was measured is in docs/performance.md."""
+
+from typing import NamedTuple
+
+ACTIVITIES = 25.0
+"""Activities a second and run that the engine takes without being felt: each costs some milliseconds."""
+SPAN = 2.0
+"""Seconds that the calls of one place may take one after another: as long as a pause may take to be noticed."""
+MOST_TURNS = 40
+MOST_PLACES = 16
+
+
+class Bundle(NamedTuple):
+    """Calls of one activity: so many places side by side, each making so many calls one after another."""
+
+    places: int
+    turns: int
+
+
+def bundle(*, width: int, share: int, seconds: float | None, waiting: int) -> Bundle:
+    """The next activity's calls.
+
+    `width` is the calls in flight that the whole run may have, `share` those of the workflow that asks, `seconds` what
+    a call takes (None before the first is back), `waiting` the batches that could go. Few calls of some seconds each
+    go one by one. Near the end turns become fewer, so that all places end at about the same time.
+    """
+    if seconds is None:
+        return Bundle(max(1, min(MOST_PLACES, width // 50, share // 8)), 1)
+    seconds = max(seconds, 0.001)
+    turns = max(1, min(MOST_TURNS, int(SPAN / seconds), waiting // max(1, share)))
+    rate = width / seconds
+    places = -(-rate // (ACTIVITIES * turns))
+    return Bundle(int(max(1, min(places, MOST_PLACES, share // 8))), turns)
