@@ -9,7 +9,6 @@ from activities.bound import read
 from activities.endpoint import Endpoints
 from activities.planfile import Plans
 from activities.price import usage_of
-from activities.store import Store
 from quire.contracts import PrepareInput, ReviewInput
 from quire.outcome import OpenSlot, Outcome
 from quire.salvage import salvage
@@ -18,7 +17,7 @@ from quire.salvage import salvage
 async def prepare(given: PrepareInput, endpoints: Endpoints, plans: Plans) -> Outcome:
     """One planning call; its entries go to `prepared/<key>.json`."""
     plan = await plans.read(given.job)
-    store = Store(given.job.store, given.job.workflow_id)
+    store = plan.store
     question = plan.recipe.preparations()[given.key]
     answer = await ask_question(store, endpoints, plan.request.model, question, f"prepare {given.key}")
     await store.put(f"prepared/{given.key}.json", json.dumps(_entries(answer), ensure_ascii=False).encode())
@@ -28,7 +27,7 @@ async def prepare(given: PrepareInput, endpoints: Endpoints, plans: Plans) -> Ou
 async def review(given: ReviewInput, endpoints: Endpoints, plans: Plans) -> Outcome:
     """Judge a batch's items; those that are not acceptable are taken out of its file, and their slots are open."""
     plan = await plans.read(given.job)
-    store = Store(given.job.store, given.job.workflow_id)
+    store = plan.store
     key = f"batches/{given.batch.name}.jsonl"
     rows = await read(store, key)
     made = [(plan.slots[number - 1], rows[number]["item"]) for number in given.filled if number in rows]

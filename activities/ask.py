@@ -4,14 +4,14 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
 from openai import APIConnectionError, APIStatusError, BadRequestError, RateLimitError, UnprocessableEntityError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from activities import reuse, wire
 from activities.answer import Answer
@@ -67,14 +67,19 @@ async def ask(
     return await _filed(store, key, answer)
 
 
-@retry(
-    retry=retry_if_exception_type(StoreError), wait=wait_fixed(2), stop=stop_after_delay(60), reraise=True,
-)  # fmt: skip
 async def _filed(store: Store, key: str, answer: Answer) -> Answer:
     """What was paid for is not given up because a disk is full for a moment, or a bucket does not answer."""
-    if activity.in_activity():
-        activity.heartbeat()
-    return Answer.load(await store.put_once(key, answer.dump()))
+    with suppress(StoreError):
+        return Answer.load(await store.put_once(key, answer.dump()))
+    again = AsyncRetrying(
+        retry=retry_if_exception_type(StoreError), wait=wait_fixed(2), stop=stop_after_delay(60), reraise=True
+    )
+    async for attempt in again:
+        with attempt:
+            if activity.in_activity():
+                activity.heartbeat()
+            return Answer.load(await store.put_once(key, answer.dump()))
+    raise AssertionError("tenacity returns or raises")
 
 
 async def ask_question(

@@ -69,7 +69,7 @@ async def deduplicate(given: DeduplicateInput, endpoints: Endpoints, plans: Plan
     """One round. What an earlier round let stay, stays: only items made since are in question. What is kept of those
     that stay is in `duplicates/`, so that no text is read twice."""
     plan = await plans.read(given.job)
-    store = Store(given.job.store, given.job.workflow_id)
+    store = plan.store
     await signatures.clear(store, given.round)
     search = await _opened(plan, store, endpoints, given.round)
     known = await _known(search, given.round)

@@ -1,51 +1,91 @@
 """How different the items of an artifact are from each other, by group, as figures for the report."""
 
 from collections import Counter
+from dataclasses import dataclass, field
 from typing import Any
 
-from activities.bound import Shelf
+from activities.bound import Row, Shelf
 from activities.planfile import OpenPlan
 from quire.duplicates import text_of
 from quire.likeness import grams
+from quire.slots import Slot
 
+COUNTED = 10_000
+"""Items of a group whose texts are counted, evenly drawn; of more, the figures are estimates."""
 SAMPLE = 100
-"""Items of a group that are compared with each other, evenly drawn; of more, the figure is an estimate."""
+"""Those of them that are compared with each other."""
 OPENING = 4
 """Words of an opening."""
 
 
-async def diversity(plan: OpenPlan, shelf: Shelf) -> list[dict[str, Any]]:
-    """For each group: share of distinct items, how like the nearest other item is on average, repeated openings."""
-    found: list[dict[str, Any]] = []
-    first = 1
-    for group in plan.recipe.groups(len(plan.slots)):
-        numbers = [number for number in range(first, first + group.target) if number in shelf]
-        first += group.target
-        if numbers:
-            found.append(await _figures(plan, shelf, group.name, numbers))
-    return found
+@dataclass
+class _Group:
+    name: str
+    items: int
+    counted: int = 0
+    seen: set[int] = field(default_factory=set[int])
+    openings: Counter[str] = field(default_factory=Counter[str])
+    sample: list[str] = field(default_factory=list[str])
+
+    def figures(self) -> dict[str, Any]:
+        return {
+            "group": self.name,
+            "items": self.items,
+            "counted": self.counted,
+            "distinct": round(len(self.seen) / self.counted, 4),
+            "nearest": _nearest(self.sample),
+            "sample": len(self.sample),
+            "openings": [[words, count] for words, count in self.openings.most_common(3) if count > 1],
+        }
 
 
-async def _figures(plan: OpenPlan, shelf: Shelf, name: str, numbers: list[int]) -> dict[str, Any]:
-    seen: set[int] = set()
-    openings: Counter[str] = Counter()
-    sample: list[str] = []
-    step = max(1, len(numbers) // SAMPLE)
-    for index, number in enumerate(numbers):
-        row = await shelf.row(number)
-        text = text_of("near", row["item"] if row else {}, plan.compared)
-        seen.add(hash(text))
-        openings[" ".join(text.split()[:OPENING])] += 1
-        if index % step == 0 and len(sample) < SAMPLE:
-            sample.append(text)
-    return {
-        "group": name,
-        "items": len(numbers),
-        "distinct": round(len(seen) / len(numbers), 4),
-        "nearest": _nearest(sample),
-        "sample": len(sample),
-        "openings": [[words, count] for words, count in openings.most_common(3) if count > 1],
-    }
+class Diversity:
+    """Sees every slot in order; then tells for each group the share of distinct items, how like the nearest other item
+    is on average, and repeated openings."""
+
+    def __init__(self, plan: OpenPlan, shelf: Shelf) -> None:
+        self._plan, self._shelf = plan, shelf
+        self._groups: list[_Group] = []
+        self._planned = iter(plan.recipe.groups(len(plan.slots)))
+        self._last = self._index = 0
+        self._done: list[dict[str, Any]] = []
+
+    def see(self, slot: Slot, row: Row | None) -> None:
+        """The next slot, with what fills it."""
+        while slot.number > self._last:
+            self._next()
+        group = self._groups[-1]
+        if row is None or not group.items:
+            return
+        self._index += 1
+        if self._index % -(-group.items // COUNTED):
+            return
+        text = text_of("near", row["item"], self._plan.compared)
+        group.counted += 1
+        group.seen.add(hash(text))
+        group.openings[" ".join(text.split(None, OPENING)[:OPENING])] += 1
+        step = max(1, min(group.items, COUNTED) // SAMPLE)
+        if group.counted % step == 0 and len(group.sample) < SAMPLE:
+            group.sample.append(text)
+
+    def figures(self) -> list[dict[str, Any]]:
+        """What was seen, group by group; groups without items are left out."""
+        self._close()
+        return self._done
+
+    def _next(self) -> None:
+        self._close()
+        group, first = next(self._planned), self._last + 1
+        self._last += group.target
+        filled = sum(number in self._shelf for number in range(first, self._last + 1))
+        self._groups.append(_Group(group.name, filled))
+        self._index = 0
+
+    def _close(self) -> None:
+        for group in self._groups:
+            if group.counted:
+                self._done.append(group.figures())
+        self._groups.clear()
 
 
 def _nearest(texts: list[str]) -> float | None:

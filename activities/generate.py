@@ -29,8 +29,7 @@ from recipes.spine import Around, Item, strict
 async def generate(given: GenerateInput, endpoints: Endpoints, plans: Plans) -> Outcome:
     """Fill one batch with one call. Raises ApplicationError, retryable or not, where no answer came."""
     plan = await plans.read(given.job)
-    store = Store(given.job.store, given.job.workflow_id)
-    batch, recipe, began = given.batch, plan.recipe, time.time()
+    store, batch, recipe, began = plan.store, given.batch, plan.recipe, time.time()
     model = plan.request.generator.instead(batch.step)
     slots = [plan.slots[number - 1] for number in batch.slots]
     around = await around_of(store, plan, slots, given.before)
@@ -122,7 +121,7 @@ async def _advice(store: Store, plan: OpenPlan, batch: Batch) -> str:
 async def fall_back(given: FallBackInput, plans: Plans) -> Outcome:
     """Fill slots from the recipe's templates, each checked like a model's item."""
     plan = await plans.read(given.job)
-    store = Store(given.job.store, given.job.workflow_id)
+    store = plan.store
     slots = [plan.slots[number - 1] for number in given.slots]
     around = await around_of(store, plan, slots, given.before)
     validator = jsonschema_rs.validator_for(plan.recipe.item_schema(slots), offline=True)

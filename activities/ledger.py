@@ -3,16 +3,16 @@
 import json
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from activities.answer import Answer
-from activities.bound import Shelf, rejections, rounds
+from activities.bound import Row, rejections, rounds
 from activities.planfile import OpenPlan
-from activities.store import Store
+from activities.store import Store, Writer
 from quire.outcome import Outcome
-from quire.slots import Batch
+from quire.slots import Batch, Slot
 
 KEY = "ledger.jsonl"
 Attempt = dict[str, Any]
@@ -41,17 +41,30 @@ async def write(
     await store.put(f"calls/{batch.name}{'.again' if hedge else ''}.json", json.dumps(row, ensure_ascii=False).encode())
 
 
-async def stories(store: Store, *, only: int | None = None) -> dict[int, list[Attempt]]:
-    """By slot number: what each call that asked for it came to, in the order in which they began."""
+async def attempts_of(store: Store, root: int, again: Iterable[str] = ()) -> dict[int, list[Attempt]]:
+    """By slot number: what each call for a planned batch came to, in the order in which they began. `again` names the
+    calls for it beside the first."""
     found: defaultdict[int, list[Attempt]] = defaultdict(list)
-    async for key in store.keys("calls/"):
-        call = json.loads(await store.get(key) or b"{}")
+    for name in (str(root), *again):
+        data = await store.get(f"calls/{name}.json")
+        if data is None:
+            continue
+        call = json.loads(data)
         shared = {name: value for name, value in call.items() if name not in ("filled", "open")}
         slots = len(call["filled"]) + len(call["open"])
         for number, said in [*((n, "filled") for n in call["filled"]), *call["open"].items()]:
-            if only in (None, int(number)):
-                found[int(number)].append(shared | {"came_to": said, "slots_in_call": slots})
+            found[int(number)].append(shared | {"came_to": said, "slots_in_call": slots})
     return {number: sorted(attempts, key=lambda attempt: attempt["began"]) for number, attempts in found.items()}
+
+
+async def calls_again(store: Store) -> dict[int, list[str]]:
+    """Names of the calls beside the first, by planned batch: few, where all goes well."""
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    async for key in store.names("calls/"):
+        name = key.removeprefix("calls/").removesuffix(".json")
+        if not name.isdecimal():
+            found[int(name.partition(".")[0])].append(name)
+    return {root: sorted(names) for root, names in found.items()}
 
 
 async def twins_of(store: Store) -> dict[int, list[dict[str, Any]]]:
@@ -65,14 +78,12 @@ async def twins_of(store: Store) -> dict[int, list[dict[str, Any]]]:
 
 
 def entry(
-    plan: OpenPlan, number: int, row: Mapping[str, Any] | None, attempts: list[Attempt], twins: list[dict[str, Any]],
-    reason: str | None,
-) -> dict[str, Any]:  # fmt: skip
+    slot: Slot, row: Row | None, attempts: list[Attempt], twins: list[dict[str, Any]], reason: str | None
+) -> dict[str, Any]:
     """One slot's story."""
-    slot = plan.slots[number - 1]
     return {
         "slot": slot.key,
-        "number": number,
+        "number": slot.number,
         "verdict": "filled" if row else "failed",
         "reason": None if row else reason,
         "source": row["provenance"]["source"] if row else None,
@@ -85,16 +96,26 @@ def entry(
     }
 
 
-async def bind(store: Store, plan: OpenPlan, shelf: Shelf, reasons: Mapping[int, str]) -> None:
-    """Write `ledger.jsonl`: every slot in order, with its reason where it is not filled."""
-    attempts, twins = await stories(store), await twins_of(store)
+class Ledger:
+    """Writes `ledger.jsonl`: it is told of every slot in order, with its item or the reason why there is none."""
 
-    async def lines() -> AsyncIterator[bytes]:
-        for slot in plan.slots:
-            number = slot.number
-            row = await shelf.row(number)
-            reason = reasons.get(number, "not filled")
-            said = entry(plan, number, row, attempts.get(number, []), twins.get(number, []), reason)
-            yield json.dumps(said, ensure_ascii=False).encode() + b"\n"
+    def __init__(self, store: Store, plan: OpenPlan, reasons: Mapping[int, str], sink: Writer) -> None:
+        self._store, self._plan, self._reasons, self._sink = store, plan, reasons, sink
+        self._again: dict[int, list[str]] = {}
+        self._twins: dict[int, list[dict[str, Any]]] = {}
+        self._attempts: dict[int, list[Attempt]] = {}
+        self._root = self._last = 0
 
-    await store.write(KEY, lines())
+    async def begin(self) -> None:
+        """Learn what is not told slot by slot."""
+        self._again, self._twins = await calls_again(self._store), await twins_of(self._store)
+
+    async def tell(self, slot: Slot, row: Row | None) -> None:
+        """Write the next slot's story."""
+        while slot.number > self._last:
+            self._root += 1
+            self._last += self._plan.sizes[self._root - 1]
+            self._attempts = await attempts_of(self._store, self._root, self._again.get(self._root, ()))
+        reason = self._reasons.get(slot.number, "not filled")
+        said = entry(slot, row, self._attempts.get(slot.number, []), self._twins.get(slot.number, []), reason)
+        await self._sink.write(json.dumps(said, ensure_ascii=False).encode() + b"\n")

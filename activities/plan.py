@@ -88,7 +88,9 @@ def _planned(laid: Plan, *, search_attributes: bool) -> Planned:
         resize=request.batching.enabled and request.batching.size == "auto",
         tokens_per_item=request.batching.tokens_per_item,
         prompt_tokens=prompt // _CHARACTERS_PER_TOKEN,
-        usd_per_token=usd_per_token(request.generator.name, prompt // _CHARACTERS_PER_TOKEN, completion),
+        usd_per_token=usd_per_token(request.generator.name, prompt // _CHARACTERS_PER_TOKEN, completion)
+        if request.budget.usd is not None
+        else None,
         reasoning=reasons(request.generator.name),
         warnings=laid.warnings,
         search_attributes=search_attributes,

@@ -42,9 +42,12 @@ class Slots(Sequence[Slot]):
 class OpenPlan:
     """A plan read back: what a batch or the assembly needs."""
 
+    store: Store
     request: Request
     recipe: Recipe
     slots: Sequence[Slot]
+    sizes: Sequence[int]
+    """Batch k, from 1, holds the next `sizes[k - 1]` slots."""
 
     @property
     def compared(self) -> tuple[str, ...]:
@@ -75,7 +78,7 @@ async def read(store: Store) -> OpenPlan | None:
     said = json.loads(rows.pop(0))
     request = Request.model_validate(said["request"])
     recipe = kind(request)(request, said["texts"], said["documents"])
-    return OpenPlan(request, recipe, Slots(rows))
+    return OpenPlan(store, request, recipe, Slots(rows), said["sizes"])
 
 
 async def laid(store: Store) -> Plan | None:

@@ -2,14 +2,18 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import from_url
+
+if TYPE_CHECKING:
+    from obstore import AsyncWritableFile
 
 _PIECE = 1 << 18
 """Bytes that are written at a time."""
@@ -17,6 +21,29 @@ _PIECE = 1 << 18
 
 class StoreError(OSError):
     """The store cannot be read or written now; the words are for the person who can mend that."""
+
+
+class Writer:
+    """Collects what is written until it is worth a write; other work of the process goes on between two of those."""
+
+    def __init__(self, sink: "AsyncWritableFile") -> None:
+        self._sink = sink
+        self._held: list[bytes] = []
+        self._size = 0
+
+    async def write(self, data: bytes) -> None:
+        """Add to the file."""
+        self._held.append(data)
+        self._size += len(data)
+        if self._size >= _PIECE:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what is held."""
+        held = b"".join(self._held)
+        self._held.clear()
+        self._size = 0
+        await self._sink.write(held)
 
 
 class Store:
@@ -100,12 +127,15 @@ class Store:
         if rest:
             yield rest
 
+    async def names(self, prefix: str) -> AsyncIterator[str]:
+        """Every key below a prefix, in no order; none is held."""
+        async for chunk in obstore.list(self._store, prefix=prefix, chunk_size=1000):
+            for meta in chunk:
+                yield str(meta["path"])
+
     async def keys(self, prefix: str) -> AsyncIterator[str]:
         """Every key below a prefix, sorted."""
-        found: list[str] = []
-        async for chunk in obstore.list(self._store, prefix=prefix):
-            found += [str(meta["path"]) for meta in chunk]
-        for key in sorted(found):
+        for key in sorted([key async for key in self.names(prefix)]):
             yield key
 
     async def remove(self, prefix: str) -> None:
@@ -113,15 +143,14 @@ class Store:
         async for key in self.keys(prefix):
             await obstore.delete_async(self._store, key)
 
-    async def write(self, key: str, chunks: AsyncIterator[bytes]) -> int:
-        """Stream a file; its size in bytes."""
-        size = 0
+    @asynccontextmanager
+    async def writer(self, key: str) -> AsyncGenerator["Writer"]:
+        """Stream a file: what is written within the block is the file, an older version is replaced."""
         with self._told("written", key):
-            async with obstore.open_writer_async(self._store, key) as writer:
-                async for piece in _pieces(chunks):
-                    size += len(piece)
-                    await writer.write(piece)
-        return size
+            async with obstore.open_writer_async(self._store, key) as sink:
+                writer = Writer(sink)
+                yield writer
+                await writer.flush()
 
     @contextmanager
     def _told(self, what: str, key: str) -> Generator[None]:
@@ -132,20 +161,6 @@ class Store:
         except (BaseError, OSError) as error:
             said = str(error).splitlines()[0].rpartition("error: ")[2]
             raise StoreError(f"{self.where(key)} cannot be {what}: {said}") from error
-
-
-async def _pieces(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The same bytes in pieces worth a write; other work of the process goes on between two of them."""
-    held: list[bytes] = []
-    size = 0
-    async for chunk in chunks:
-        held.append(chunk)
-        size += len(chunk)
-        if size >= _PIECE:
-            yield b"".join(held)
-            held.clear()
-            size = 0
-    yield b"".join(held)
 
 
 def _folder(workflow_id: str) -> str:

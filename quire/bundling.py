@@ -28,7 +28,7 @@ def bundle(*, width: int, share: int, seconds: float | None, waiting: int) -> Bu
     if seconds is None:
         return Bundle(max(1, min(MOST_PLACES, width // 50, share // 8)), 1)
     seconds = max(seconds, 0.001)
-    turns = max(1, min(MOST_TURNS, int(SPAN / seconds), waiting // max(1, share)))
+    turns = max(1, min(MOST_TURNS, round(SPAN / seconds), waiting // max(1, share)))
     rate = width / seconds
     places = -(-rate // (ACTIVITIES * turns))
     return Bundle(int(max(1, min(places, MOST_PLACES, share // 8))), turns)

@@ -63,7 +63,7 @@ class Planned(BaseModel):
     prompt_tokens: int = 0
     """Of one call, by estimate."""
     usd_per_token: float | None = None
-    """In and out mixed, by list price and estimate; None where the price is unknown."""
+    """In and out mixed, by list price and estimate; only where there is a budget of it."""
     taken_over: "TakenOver | None" = None
     reasoning: bool = False
     """A model that thinks first: its calls get 1.5 times the time limit."""

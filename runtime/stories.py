@@ -1,5 +1,7 @@
 """What the store tells of a run: a slot's story, what is there now, whether it can be made longer."""
 
+from bisect import bisect_left
+from itertools import accumulate
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -56,8 +58,10 @@ async def explain(
         reason = await _reason(handle, slot)
     number = _number(plan, slot)
     shelf = await open_shelf(store)
-    attempts, twins = await ledger.stories(store, only=number), await ledger.twins_of(store)
-    story = ledger.entry(plan, number, await shelf.row(number), attempts.get(number, []), twins.get(number, []), reason)
+    root = bisect_left(list(accumulate(plan.sizes)), number) + 1
+    attempts = await ledger.attempts_of(store, root, (await ledger.calls_again(store)).get(root, ()))
+    twins = (await ledger.twins_of(store)).get(number, [])
+    story = ledger.entry(plan.slots[number - 1], await shelf.row(number), attempts.get(number, []), twins, reason)
     if json:
         screen.print_json(story)
     else:

@@ -54,6 +54,7 @@ async def hosted(client: Client, *, grace: timedelta = GRACE, cached: int = 1000
                 workflows=[GenerateArtifact],
                 activities=Activities(endpoints, search_attributes=known).all(),
                 workflow_runner=runner(),
+                build_id="quire",  # or the SDK reads the code of every module to make one: a second
                 max_cached_workflows=cached,
                 max_concurrent_activities=1000,
                 graceful_shutdown_timeout=grace,

@@ -15,7 +15,8 @@ from simulator.options import Options
 
 def listening(port: int) -> socket.socket:
     """A loopback socket; port 0 takes a free one."""
-    sock = socket.socket()
+    # asyncio turns Nagle's wait for an ACK off only where the protocol is named: else an answer waits 40 ms
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind(("127.0.0.1", port))
     return sock
