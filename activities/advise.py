@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from activities.answer import Answer
 from activities.ask import ask_question
-from activities.bound import read
+from activities.bound import file_of, written
 from activities.endpoint import Endpoints
 from activities.planfile import Plans
 from activities.price import usage_of
@@ -29,7 +29,8 @@ async def review(given: ReviewInput, endpoints: Endpoints, plans: Plans) -> Outc
     plan = await plans.read(given.job)
     store = plan.store
     key = f"batches/{given.batch.name}.jsonl"
-    rows = await read(store, key)
+    file = file_of(await store.get(key) or b"")
+    rows = file.rows
     made = [(plan.slots[number - 1], rows[number]["item"]) for number in given.filled if number in rows]
     question = plan.recipe.review(made, given.batch.root)
     if question is None:
@@ -40,10 +41,8 @@ async def review(given: ReviewInput, endpoints: Endpoints, plans: Plans) -> Outc
         for entry in _entries(answer)
         if entry.get("acceptable") is False and str(entry.get("slot")).isdecimal()
     }
-    kept = {number: row for number, row in rows.items() if number not in refused}
-    await store.put(
-        key, "".join(json.dumps(row, ensure_ascii=False) + "\n" for _, row in sorted(kept.items())).encode()
-    )
+    kept = [row for number, row in sorted(rows.items()) if number not in refused]
+    await store.put(key, written(kept, file.call))
     return _cost(answer, given.batch.name).model_copy(
         update={
             "filled": [number for number in given.filled if number not in refused],

@@ -43,7 +43,7 @@ async def assemble(given: AssembleInput, plans: Plans) -> Assembled:
     }
     diversity = Diversity(plan, shelf)
     async with store.writer(ledger.KEY) as sink:
-        stories = ledger.Ledger(store, plan, reasons, sink)
+        stories = ledger.Ledger(plan, shelf, reasons, sink)
         await stories.begin()
         where, problems = await bind(plan, shelf, store, facts, also=(missing, diversity.see), stories=stories)
     await store.put(FIGURES, json.dumps(diversity.figures(), ensure_ascii=False).encode())
@@ -143,13 +143,14 @@ async def _check(plan: OpenPlan, store: Store, expected: int) -> list[str]:
             count += 1
             _beat(count)
             if not any(slot.key == key for slot in slots):  # those between are not filled
-                problems.append(f"id {key!r} is unknown, there twice, or out of order")
+                known = any(slot.key == key for slot in plan.slots)
+                problems.append(f"id {key!r} is {'there twice, or out of order' if known else 'unknown'}")
                 slots = iter(plan.slots)
             elif not validator.is_valid(item):
                 problems.append(f"{key} does not have the item's schema")
             if len(problems) >= 20:
                 return problems
-    except ValueError as error:
+    except (ValueError, KeyError) as error:
         problems.append(f"the artifact cannot be read back: {error}")
     if count != expected:
         problems.append(f"the artifact holds {count} items, {expected} were bound")

@@ -3,8 +3,10 @@
 import asyncio
 import json
 import re
+from array import array
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Container, Sequence
+from collections.abc import AsyncIterator, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from activities.store import Store
@@ -18,50 +20,102 @@ Row = dict[str, Any]
 class Shelf:
     """Which batch file holds which slot; rows are read file by file, in slot order each is read about once."""
 
-    def __init__(self, store: Store, places: dict[int, str], kept: dict[int, dict[str, Any]]) -> None:
+    def __init__(self, store: Store, kept: dict[int, dict[str, Any]]) -> None:
         self._store = store
-        self.places = places
         self.kept = kept
         """Slots whose item is like another's and was kept all the same."""
-        self._files: OrderedDict[str, dict[int, Row]] = OrderedDict()
+        self.again: dict[int, list[str]] = {}
+        """Files of a planned batch beside the first, by its number."""
+        self._places = array("l")
+        """By slot number: the planned batch whose first file holds it, or minus the position in `_others`; 0 is none.
+        A hundred thousand names would be 20 MB."""
+        self._others: list[str] = [""]
+        self._count = 0
+        self._files: OrderedDict[str, File] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self.places)
+        return self._count
 
     def __contains__(self, number: int) -> bool:
-        return number in self.places
+        return 0 <= number < len(self._places) and self._places[number] != 0
+
+    def numbers(self) -> Iterator[int]:
+        """Every filled slot, in order."""
+        return (number for number, place in enumerate(self._places) if place)
+
+    def file_of(self, number: int) -> str:
+        """The key of the file that holds a filled slot."""
+        place = self._places[number]
+        return f"batches/{place}.jsonl" if place > 0 else self._others[-place]
 
     async def row(self, number: int) -> Row | None:
         """`{"slot", "item", "provenance"}` of a filled slot."""
-        key = self.places.get(number)
-        if key is None:
-            return None
+        return (await self.opened(self.file_of(number))).rows[number] if number in self else None
+
+    async def opened(self, key: str) -> "File":
+        """A batch file, from memory where it was read lately."""
         if key not in self._files:
-            self._keep(key, await read(self._store, key))
-        return self._files[key][number]
+            self._keep(key, file_of(await self._store.get(key) or b""))
+        return self._files[key]
 
     async def ahead(self, numbers: Sequence[int]) -> None:
         """Read the files of these slots, which are asked for next, side by side."""
-        wanted = list(dict.fromkeys(self.places[number] for number in numbers))
+        wanted = list(dict.fromkeys(self.file_of(number) for number in numbers))
         keys = [key for key in wanted if key not in self._files][:_OPEN_FILES]
-        for key, rows in zip(keys, await asyncio.gather(*(read(self._store, key) for key in keys)), strict=True):
-            self._keep(key, rows)
+        for key, data in zip(keys, await asyncio.gather(*(self._store.get(key) for key in keys)), strict=True):
+            self._keep(key, file_of(data or b""))
 
-    def _keep(self, key: str, rows: dict[int, Row]) -> None:
-        self._files[key] = rows
+    def put(self, key: str, numbers: Iterable[int]) -> None:
+        """A file holds these slots. A slot is filled once; the first file would win."""
+        name = key.removeprefix("batches/").removesuffix(".jsonl")
+        place = int(name) if name.isdecimal() else 0
+        for number in numbers:
+            if number in self:
+                continue
+            if not place:
+                place = -len(self._others)
+                self._others.append(key)
+            if number >= len(self._places):
+                self._places.extend([0] * (number + 1 - len(self._places)))
+            self._places[number] = place
+            self._count += 1
+
+    def _keep(self, key: str, file: "File") -> None:
+        self._files[key] = file
         if len(self._files) > _OPEN_FILES:
             self._files.popitem(last=False)
 
 
+@dataclass(frozen=True)
+class File:
+    """A batch file: rows by slot number, and what its call came to."""
+
+    rows: dict[int, Row]
+    call: dict[str, Any] | None
+
+
 async def read(store: Store, key: str) -> dict[int, Row]:
     """One batch file's rows by slot number."""
-    return rows_of(await store.get(key) or b"")
+    return file_of(await store.get(key) or b"").rows
 
 
-def rows_of(data: bytes) -> dict[int, Row]:
-    """The rows of a batch file's content."""
-    rows: list[Row] = [json.loads(line) for line in data.splitlines()]
-    return {row["slot"]: row for row in rows}
+def file_of(data: bytes) -> File:
+    """A batch file's content: a line for each item, and after those one that tells of the call."""
+    rows: dict[int, Row] = {}
+    call = None
+    for line in data.splitlines():
+        said = json.loads(line)
+        if "call" in said:
+            call = said["call"]
+        else:
+            rows[said["slot"]] = said
+    return File(rows, call)
+
+
+def written(rows: Iterable[Mapping[str, Any]], call: Mapping[str, Any] | None) -> bytes:
+    """The same as a file."""
+    lines = [*rows, *([{"call": call}] if call is not None else [])]
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
 
 
 async def rejections(store: Store, round_: int) -> dict[int, Row]:
@@ -107,22 +161,23 @@ async def rounds(store: Store) -> AsyncIterator[int]:
             yield int(round_)
 
 
-async def batch_files(store: Store) -> AsyncIterator[str]:
-    """Every batch file, by name."""
-    async for key in store.keys("batches/"):
-        if key.endswith(".jsonl"):
-            yield key
-
-
 async def open_shelf(store: Store, *, without: Container[tuple[str, int]] | None = None) -> Shelf:
-    """Find every item that is not rejected. A slot is filled once; the first file in name order would win."""
+    """Find every item that is not rejected."""
     rejected = await rejected_items(store) if without is None else without
-    places: dict[int, str] = {}
-    keys = [key async for key in batch_files(store)]
+    shelf = Shelf(store, await kept_although(store))
+    found = [key async for key in store.names("batches/") if key.endswith(".jsonl")]
+    firsts = [key for key in found if _name(key).isdecimal()]
+    others = sorted(key for key in found if not _name(key).isdecimal())
+    for key in others:
+        shelf.again.setdefault(int(_name(key).partition(".")[0]), []).append(key)
+    keys = [*sorted(firsts, key=len), *others]
     for start in range(0, len(keys), _OPEN_FILES):
         some = keys[start : start + _OPEN_FILES]
         for key, data in zip(some, await asyncio.gather(*(store.get(key) for key in some)), strict=True):
-            for found in _NUMBER.findall(data or b""):
-                if (key, int(found)) not in rejected:
-                    places.setdefault(int(found), key)
-    return Shelf(store, places, await kept_although(store))
+            numbers = (int(number) for number in _NUMBER.findall(data or b""))
+            shelf.put(key, (number for number in numbers if (key, number) not in rejected))
+    return shelf
+
+
+def _name(key: str) -> str:
+    return key.removeprefix("batches/").removesuffix(".jsonl")

@@ -73,7 +73,7 @@ async def deduplicate(given: DeduplicateInput, endpoints: Endpoints, plans: Plan
     await signatures.clear(store, given.round)
     search = await _opened(plan, store, endpoints, given.round)
     known = await _known(search, given.round)
-    numbers = [number for number in sorted(search.shelf.places) if number not in known]
+    numbers = [number for number in search.shelf.numbers() if number not in known]
     async for number, text, signature in _signed(search, numbers):
         await _decide(search, number, text, signature)
     kept = await _least_similar(search, given) if given.final and plan.request.duplicates.keep_last else []
@@ -158,7 +158,7 @@ async def _decide(search: Search, number: int, text: str, signature: bytes) -> N
         search.stays.append((number, signature))
         return
     search.rejected[number] = {
-        "file": search.shelf.places[number],
+        "file": search.shelf.file_of(number),
         "of": search.name(best[0][1]),
         "likeness": round(best[0][0], 4),
         "avoid": [await _shown(search, other) for _, other in best[:_NEIGHBOURS]],

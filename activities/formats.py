@@ -116,4 +116,5 @@ async def read_back(kind: Format, store: Store, noun: str) -> AsyncIterator[Item
             if line in (b"}", b"},"):
                 yield json.loads(b"\n".join(item).removesuffix(b","))
                 item.clear()
-    json.loads(b"\n".join(rest))
+    for other in json.loads(b"\n".join(rest))[noun]:  # written by another hand
+        yield other

@@ -1,10 +1,10 @@
 """Fill one batch: render its prompt, ask, keep what is good, say what is open. Or fill it from templates."""
 
 import asyncio
-import json
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jsonschema_rs
 from temporalio.exceptions import ApplicationError
@@ -13,7 +13,7 @@ from activities import ledger, reuse
 from activities.answer import Answer
 from activities.ask import ask, filed
 from activities.body import body_of
-from activities.bound import Row, rejections, rows_of
+from activities.bound import Row, file_of, rejections, written
 from activities.endpoint import Endpoints
 from activities.judge import Judged, judge
 from activities.lane import around_of, turns
@@ -44,9 +44,13 @@ async def generate(given: GenerateInput, endpoints: Endpoints, plans: Plans) -> 
     answer = await ask(store, endpoints, model, body, name, expected=expected, shared=plan.request.reuse)
     judged = judge(answer, slots, recipe)
     kept = {number: recipe.settled(item, plan.slots[number - 1], around) for number, item in judged.good.items()}
-    rows = await _put_away(store, batch, _lines(kept, _source(answer, batch)))
-    outcome = _outcome(answer, batch, judged, sorted(rows), time.perf_counter() - asked)
-    await ledger.write(store, outcome, batch, answer, name, began=began, hedge=given.hedge)
+    outcome = _outcome(answer, batch, judged, sorted(kept), time.perf_counter() - asked)
+    note = ledger.note(outcome, batch, answer, name, began=began, hedge=given.hedge)
+    lines = written(_rows(kept, _source(answer, batch)), note)
+    there = await store.put_once(f"batches/{batch.name}.jsonl", lines)
+    if there != lines:  # of two calls that race, the first one's items stay; or this is the same call once more
+        outcome = _outcome(answer, batch, judged, sorted(file_of(there).rows), time.perf_counter() - asked)
+        await _too_late(store, there, note)
     if plan.request.reuse and not outcome.open and not answer.reused:
         await reuse.remember(store, name)
     return outcome
@@ -68,10 +72,10 @@ async def generate_several(given: GenerateSeveralInput, endpoints: Endpoints, pl
     return Several(outcomes=outcomes)
 
 
-async def _put_away(store: Store, batch: Batch, lines: bytes) -> dict[int, Row]:
-    """Write the batch's file, once: of two calls that race, the first one's items stay."""
-    there = await store.put_once(f"batches/{batch.name}.jsonl", lines)
-    return rows_of(there)
+async def _too_late(store: Store, there: bytes, note: Mapping[str, Any]) -> None:
+    won = file_of(there).call
+    if won is None or won["answer"] != note["answer"]:
+        await ledger.keep(store, note)
 
 
 def _outcome(answer: Answer, batch: Batch, judged: Judged, filled: list[int], seconds: float) -> Outcome:
@@ -131,7 +135,7 @@ async def fall_back(given: FallBackInput, plans: Plans) -> Outcome:
         if item is not None and validator.is_valid(item) and not plan.recipe.faults(item, slot):
             good[slot.number] = plan.recipe.settled(item, slot, around)
     source = {"source": "fallback", "model": None, "batch": given.name, "attempt": 0, "simulated": False}
-    await store.put(f"batches/{given.name}.jsonl", _lines(good, source))
+    await store.put(f"batches/{given.name}.jsonl", written(_rows(good, source), None))
     missing = [slot.number for slot in slots if slot.number not in good]
     return Outcome(
         batch=given.name,
@@ -150,9 +154,5 @@ def _source(answer: Answer, batch: Batch) -> dict[str, object]:
     }
 
 
-def _lines(items: dict[int, Item], source: Mapping[str, object]) -> bytes:
-    rows = [
-        json.dumps({"slot": number, "item": item, "provenance": source}, ensure_ascii=False)
-        for number, item in sorted(items.items())
-    ]
-    return "".join(row + "\n" for row in rows).encode()
+def _rows(items: dict[int, Item], source: Mapping[str, object]) -> list[Row]:
+    return [{"slot": number, "item": item, "provenance": source} for number, item in sorted(items.items())]

@@ -3,12 +3,12 @@
 import json
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from activities.answer import Answer
-from activities.bound import Row, rejections, rounds
+from activities.bound import Row, Shelf, rejections, rounds
 from activities.planfile import OpenPlan
 from activities.store import Store, Writer
 from quire.outcome import Outcome
@@ -18,11 +18,9 @@ KEY = "ledger.jsonl"
 Attempt = dict[str, Any]
 
 
-async def write(
-    store: Store, outcome: Outcome, batch: Batch, answer: Answer, name: str, *, began: float, hedge: bool
-) -> None:
-    """Note one call that began at `began`, seconds since 1970: its slots, what came back, what it took."""
-    row = {
+def note(outcome: Outcome, batch: Batch, answer: Answer, name: str, *, began: float, hedge: bool) -> dict[str, Any]:
+    """What one call came to that began at `began`, seconds since 1970: its slots, what came back, what it took."""
+    return {
         "began": datetime.fromtimestamp(began, UTC).isoformat(timespec="milliseconds"),
         "seconds": round(time.time() - began, 3),
         "batch": batch.name,
@@ -38,33 +36,38 @@ async def write(
         "reused": answer.reused,
         "hedge": hedge,
     }
-    await store.put(f"calls/{batch.name}{'.again' if hedge else ''}.json", json.dumps(row, ensure_ascii=False).encode())
 
 
-async def attempts_of(store: Store, root: int, again: Iterable[str] = ()) -> dict[int, list[Attempt]]:
-    """By slot number: what each call for a planned batch came to, in the order in which they began. `again` names the
-    calls for it beside the first."""
-    found: defaultdict[int, list[Attempt]] = defaultdict(list)
-    for name in (str(root), *again):
-        data = await store.get(f"calls/{name}.json")
-        if data is None:
-            continue
-        call = json.loads(data)
-        shared = {name: value for name, value in call.items() if name not in ("filled", "open")}
-        slots = len(call["filled"]) + len(call["open"])
-        for number, said in [*((n, "filled") for n in call["filled"]), *call["open"].items()]:
-            found[int(number)].append(shared | {"came_to": said, "slots_in_call": slots})
-    return {number: sorted(attempts, key=lambda attempt: attempt["began"]) for number, attempts in found.items()}
+async def keep(store: Store, said: Mapping[str, Any]) -> None:
+    """Keep the note of a call that came too late to fill its batch: it is told, and paid for, all the same."""
+    name = f"{said['batch']}{'.again' if said['hedge'] else ''}"
+    await store.put(f"calls/{name}.json", json.dumps(said, ensure_ascii=False).encode())
 
 
-async def calls_again(store: Store) -> dict[int, list[str]]:
-    """Names of the calls beside the first, by planned batch: few, where all goes well."""
-    found: defaultdict[int, list[str]] = defaultdict(list)
-    async for key in store.names("calls/"):
-        name = key.removeprefix("calls/").removesuffix(".json")
-        if not name.isdecimal():
-            found[int(name.partition(".")[0])].append(name)
-    return {root: sorted(names) for root, names in found.items()}
+class Calls:
+    """What the calls for each planned batch came to."""
+
+    def __init__(self, store: Store, shelf: Shelf) -> None:
+        self._store, self._shelf = store, shelf
+        self._late: defaultdict[int, list[str]] = defaultdict(list)
+
+    async def begin(self) -> None:
+        """Learn which notes lie outside the batch files: of calls that came late, and all of earlier versions."""
+        async for key in self._store.names("calls/"):
+            self._late[int(key.removeprefix("calls/").partition(".")[0])].append(key)
+
+    async def of(self, root: int) -> dict[int, list[Attempt]]:
+        """By slot number: each call for a planned batch, in the order in which they began."""
+        files = [await self._shelf.opened(key) for key in (f"batches/{root}.jsonl", *self._shelf.again.get(root, ()))]
+        calls = [file.call for file in files if file.call is not None]
+        calls += [json.loads(await self._store.get(key) or b"{}") for key in self._late.get(root, ())]
+        found: defaultdict[int, list[Attempt]] = defaultdict(list)
+        for call in sorted(calls, key=lambda call: call["began"]):
+            shared = {name: value for name, value in call.items() if name not in ("filled", "open")}
+            slots = len(call["filled"]) + len(call["open"])
+            for number, said in [*((n, "filled") for n in call["filled"]), *call["open"].items()]:
+                found[int(number)].append(shared | {"came_to": said, "slots_in_call": slots})
+        return found
 
 
 async def twins_of(store: Store) -> dict[int, list[dict[str, Any]]]:
@@ -99,23 +102,24 @@ def entry(
 class Ledger:
     """Writes `ledger.jsonl`: it is told of every slot in order, with its item or the reason why there is none."""
 
-    def __init__(self, store: Store, plan: OpenPlan, reasons: Mapping[int, str], sink: Writer) -> None:
-        self._store, self._plan, self._reasons, self._sink = store, plan, reasons, sink
-        self._again: dict[int, list[str]] = {}
+    def __init__(self, plan: OpenPlan, shelf: Shelf, reasons: Mapping[int, str], sink: Writer) -> None:
+        self._plan, self._reasons, self._sink = plan, reasons, sink
+        self._calls = Calls(plan.store, shelf)
         self._twins: dict[int, list[dict[str, Any]]] = {}
         self._attempts: dict[int, list[Attempt]] = {}
         self._root = self._last = 0
 
     async def begin(self) -> None:
         """Learn what is not told slot by slot."""
-        self._again, self._twins = await calls_again(self._store), await twins_of(self._store)
+        await self._calls.begin()
+        self._twins = await twins_of(self._plan.store)
 
     async def tell(self, slot: Slot, row: Row | None) -> None:
         """Write the next slot's story."""
         while slot.number > self._last:
             self._root += 1
             self._last += self._plan.sizes[self._root - 1]
-            self._attempts = await attempts_of(self._store, self._root, self._again.get(self._root, ()))
+            self._attempts = await self._calls.of(self._root)
         reason = self._reasons.get(slot.number, "not filled")
         said = entry(slot, row, self._attempts.get(slot.number, []), self._twins.get(slot.number, []), reason)
         await self._sink.write(json.dumps(said, ensure_ascii=False).encode() + b"\n")

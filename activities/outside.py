@@ -56,7 +56,7 @@ async def items(store: Store, request: Request, fields: tuple[str, ...]) -> Asyn
                 yield f"{Path(key).name}:{number}", item
             continue
         shelf = await open_shelf(store.beside(entry))
-        for number in sorted(shelf.places):
+        for number in shelf.numbers():
             row = await shelf.row(number)
             if row is not None:
                 yield f"{entry} #{number}", row["item"]

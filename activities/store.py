@@ -15,6 +15,8 @@ from obstore.store import from_url
 if TYPE_CHECKING:
     from obstore import AsyncWritableFile
 
+_SMALL = ("batches/", "responses/", "calls/")
+"""Small files that are read one after another in their thousands: a plain read takes a fifth of what obstore takes."""
 _PIECE = 1 << 18
 """Bytes that are written at a time."""
 
@@ -65,6 +67,7 @@ class Store:
         else:
             path = Path(root).absolute() / folder
             self.address = str(path)
+            self._folder = path
             self._store = obstore.store.LocalStore(path, mkdir=True)
 
     def beside(self, workflow_id: str) -> "Store":
@@ -107,6 +110,8 @@ class Store:
                     self._read += 1
                     if self._read % 32 == 0:  # long loops over small files must let others have their turn
                         await asyncio.sleep(0)
+                    if key.startswith(_SMALL):  # names of our own making, the same on disk as here
+                        return (self._folder / key).read_bytes()
                     return bytes(obstore.get(self._store, key).bytes())
                 answer = await obstore.get_async(self._store, key)
                 return bytes(await answer.bytes_async())

@@ -40,8 +40,8 @@ def _files(shelf: Shelf, sizes: list[int]) -> dict[int, list[str]]:
     """Names of the batches that filled slots, by planned batch."""
     ends = list(accumulate(sizes))
     found: defaultdict[int, list[str]] = defaultdict(list)
-    for number, key in sorted(shelf.places.items()):
-        name = key.removeprefix("batches/").removesuffix(".jsonl")
+    for number in shelf.numbers():
+        name = shelf.file_of(number).removeprefix("batches/").removesuffix(".jsonl")
         names = found[bisect_right(ends, number - 1) + 1]
         if name not in names:
             names.append(name)

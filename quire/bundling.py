@@ -5,6 +5,10 @@ from typing import NamedTuple
 
 ACTIVITIES = 25.0
 """Activities a second and run that the engine takes without being felt: each costs some milliseconds."""
+FELT = 12.0
+"""Calls a second below which they go one by one, so that each is seen by itself in the history."""
+FEW = 32
+"""Batches that are waiting below which they do, so that the end of a run is seen batch by batch."""
 SPAN = 2.0
 """Seconds that the calls of one place may take one after another: as long as a pause may take to be noticed."""
 MOST_TURNS = 40
@@ -25,10 +29,14 @@ def bundle(*, width: int, share: int, seconds: float | None, waiting: int) -> Bu
     a call takes (None before the first is back), `waiting` the batches that could go. Few calls of some seconds each
     go one by one. Near the end turns become fewer, so that all places end at about the same time.
     """
+    if seconds is None and waiting < FEW:
+        return Bundle(1, 1)
     if seconds is None:
         return Bundle(max(1, min(MOST_PLACES, width // 50, share // 8)), 1)
     seconds = max(seconds, 0.001)
-    turns = max(1, min(MOST_TURNS, round(SPAN / seconds), waiting // max(1, share)))
     rate = width / seconds
+    if rate < FELT or waiting < FEW:
+        return Bundle(1, 1)
+    turns = max(1, min(MOST_TURNS, round(SPAN / seconds), waiting // max(1, share)))
     places = -(-rate // (ACTIVITIES * turns))
     return Bundle(int(max(1, min(places, MOST_PLACES, share // 8))), turns)

@@ -59,7 +59,9 @@ async def explain(
     number = _number(plan, slot)
     shelf = await open_shelf(store)
     root = bisect_left(list(accumulate(plan.sizes)), number) + 1
-    attempts = await ledger.attempts_of(store, root, (await ledger.calls_again(store)).get(root, ()))
+    calls = ledger.Calls(store, shelf)
+    await calls.begin()
+    attempts = await calls.of(root)
     twins = (await ledger.twins_of(store)).get(number, [])
     story = ledger.entry(plan.slots[number - 1], await shelf.row(number), attempts.get(number, []), twins, reason)
     if json:

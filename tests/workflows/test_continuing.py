@@ -45,7 +45,7 @@ async def test_a_run_goes_on_in_new_histories_and_ends_exact(impatient, simulato
     request = things(tmp_path, 120, batching={"size": 2, "concurrency": 4}, duplicates=duplicates)
     result, chain = await runs(impatient, request, "continued")
     exact(tmp_path, "continued", result, 120)
-    assert chain >= 3 and result.usage.calls == simulator.stats()["answered"]
+    assert chain >= 2 and result.usage.calls == simulator.stats()["answered"]
 
 
 async def test_lanes_go_on_where_they_were(impatient, simulator, tmp_path):
