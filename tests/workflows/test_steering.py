@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowUpdateFailedError
 
+from activities.bound import file_of
 from quire.progress import Progress, Result
 from quire.request import Request
 from runtime.runs import Handle, start_again
@@ -100,7 +101,7 @@ async def test_one_batch_warms_the_providers_cache_for_the_others(client, simula
     batching = {"size": 5, "warm_up": True, "concurrency": 8}
     result = await made(client, example("topic_dataset", tmp_path, batching=batching, target=20), "warm")
     assert result.verdict == "complete"
-    notes = [json.loads(file.read_text()) for file in (tmp_path / "warm" / "calls").glob("*.json")]
+    notes = [file_of(file.read_bytes()).call for file in (tmp_path / "warm" / "batches").glob("*.jsonl")]
     first, second = sorted(notes, key=lambda note: note["began"])[:2]
     began, then = (datetime.fromisoformat(note["began"]) for note in (first, second))
     assert then - began >= timedelta(seconds=0.2), "the others wait for the first"
