@@ -1,25 +1,39 @@
 """The command line: check, run, watch and collect."""
 
+import gc
 import sys
+from typing import TYPE_CHECKING, Any
 
 from cyclopts import CycloptsError
 
-from runtime import commands, mending, recipe_commands, steering, stories, topic_commands
-from runtime.api import GenerationFailed, generate
-from runtime.app import app
+from runtime.app import command_line
 from runtime.errors import SetupError
 from runtime.leaving import leave
 
-__all__ = [
-    "GenerationFailed", "commands", "generate", "main", "mending", "recipe_commands", "steering", "stories",
-    "topic_commands",
-]  # fmt: skip
+if TYPE_CHECKING:
+    from runtime.api import GenerationFailed, generate
+
+LOOKED_THROUGH = 50_000
+"""New objects after which the collector looks for garbage. Imports make many, and all stay: at the default of 700,
+looking at them again and again is an eighth of a start."""
+
+__all__ = ["GenerationFailed", "generate", "main"]
+
+
+def __getattr__(name: str) -> Any:
+    """`generate` and what it raises, for Python: a second of imports that the command line does without."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from runtime import api
+
+    return getattr(api, name)
 
 
 def main() -> int:
     """Run one command; a person's mistake is a sentence and exit code 2, never a traceback."""
+    gc.set_threshold(LOOKED_THROUGH)
     try:
-        code = app(sys.argv[1:], exit_on_error=False, result_action="return_value")
+        code = command_line()(sys.argv[1:], exit_on_error=False, result_action="return_value")
     except SetupError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from runtime import embedded, logs, screen, summary
-from runtime.app import Concurrency, Id, Json, Overrides, Target, app, overrides
+from runtime.app import Concurrency, Id, Json, Overrides, Target, command, overrides
 from runtime.connect import connected
 from runtime.errors import SetupError
 from runtime.request_file import load
@@ -17,7 +17,7 @@ from runtime.settings import home
 from runtime.worker import hosted
 
 
-@app.command
+@command
 async def run(
     request: Target,
     /,
@@ -39,7 +39,7 @@ async def run(
     return code
 
 
-@app.command
+@command
 async def check(
     request: Target, /, *, set: Overrides = None, concurrency: Concurrency = None, json: Json = False
 ) -> int:
@@ -53,7 +53,7 @@ async def check(
     return 0
 
 
-@app.command
+@command
 async def watch(id: Id, /, *, json: Json = False) -> int:
     """Show a run until it ends, with a worker of its own, so that an interrupted run goes on."""
     logs.configure()
@@ -65,7 +65,7 @@ async def watch(id: Id, /, *, json: Json = False) -> int:
             return (await see_through(connection, handle, json=json))[0]
 
 
-@app.command
+@command
 async def status(id: Id, /, *, json: Json = False) -> int:
     """How far a run is, now."""
     logs.configure()
@@ -79,7 +79,7 @@ async def status(id: Id, /, *, json: Json = False) -> int:
     return 0
 
 
-@app.command
+@command
 async def result(id: Id, /, *, json: Json = False) -> int:
     """What came of a run that has ended."""
     logs.configure()
@@ -90,7 +90,7 @@ async def result(id: Id, /, *, json: Json = False) -> int:
         return (await tell(connection, handle, json=json))[0]
 
 
-@app.command(name="list")
+@command
 async def list_(*, json: Json = False) -> int:
     """All runs that the server knows, the newest first."""
     logs.configure()
@@ -110,7 +110,7 @@ async def list_(*, json: Json = False) -> int:
     return 0
 
 
-@app.command
+@command
 async def cancel(id: Id, /) -> int:
     """Cancel a run: calls in flight finish, and what is there is bound into a partial artifact."""
     logs.configure()
@@ -123,7 +123,7 @@ async def cancel(id: Id, /) -> int:
     return 0
 
 
-@app.command
+@command
 async def up() -> int:
     """Embedded server, Web UI and a worker until Ctrl-C. Unfinished runs go on by themselves."""
     logs.configure()
@@ -144,7 +144,7 @@ async def up() -> int:
     return 0
 
 
-@app.command
+@command
 async def down() -> int:
     """Stop an embedded server that was left running. Runs are kept, and go on at the next start."""
     stopped = await embedded.stop(home())

@@ -11,7 +11,7 @@ from activities.bound import open_shelf
 from activities.store import Store
 from quire.progress import Progress
 from runtime import logs, screen
-from runtime.app import Id, Json, app
+from runtime.app import Id, Json, command
 from runtime.connect import Connection, connected
 from runtime.errors import SetupError
 from runtime.runs import Handle, attach, is_live, outcome_of, progress_soon, request_of, start_again
@@ -19,7 +19,7 @@ from runtime.seeing import see_through, tell
 from runtime.worker import hosted
 
 
-@app.command
+@command
 async def resume(id: Id, /, *, json: Json = False) -> int:
     """Go on with a run that was paused, interrupted, cancelled or ended partial; nothing is paid for twice."""
     logs.configure()
@@ -59,7 +59,7 @@ async def go_on(connection: Connection, handle: Handle, *, json: bool, more: int
         return (await see_through(connection, again, json=json))[0]
 
 
-@app.command
+@command
 async def rebuild(
     id: Id, /, *, store: Annotated[str | None, Parameter(help="the store, where no server knows the run")] = None
 ) -> int:

@@ -11,7 +11,6 @@ from cyclopts import App, Parameter
 from recipes.registry import recipes as known_recipes
 from recipes.spine import InputError, Recipe
 from runtime import parameters, screen
-from runtime.app import app
 from runtime.errors import SetupError
 from runtime.request_file import Checked, load
 
@@ -19,8 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
 STARTING = Path(__file__).with_name("new_recipe.yaml")
 
-recipes = App(name="recipes", help="The recipes there are, what they take, and a starting file of one's own.")
-app.command(recipes)
+recipes = App(name="recipes")
 
 
 @recipes.default

@@ -8,7 +8,7 @@ from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeou
 from temporalio.service import RPCError
 
 from runtime import logs
-from runtime.app import Id, Json, app
+from runtime.app import Id, Json, command
 from runtime.connect import Connection, connected
 from runtime.errors import SetupError
 from runtime.mending import go_on
@@ -18,31 +18,31 @@ from runtime.stories import can_be_longer
 WAIT = timedelta(seconds=15)
 
 
-@app.command
+@command
 async def pause(id: Id, /) -> int:
     """Start no further calls; those in flight finish. Go on with: resume."""
     return await _signal(id, "pause", "paused as soon as the calls in flight are back")
 
 
-@app.command
+@command
 async def finish(id: Id, /) -> int:
     """Start no further calls and bind what is there."""
     return await _signal(id, "finish_now", "finishing; see it with: uv run starter.py watch " + id)
 
 
-@app.command
+@command
 async def approve(id: Id, /) -> int:
     """Go on with a run that waits for its plan, or its first batch, to be looked at."""
     return await _update(id, "approve")
 
 
-@app.command(name="set-concurrency")
+@command
 async def set_concurrency(id: Id, calls: Annotated[int, Parameter(help="calls in flight, 1 to 1000")], /) -> int:
     """Change how many calls may be in flight."""
     return await _update(id, "set_concurrency", calls)
 
 
-@app.command(name="raise-budget")
+@command
 async def raise_budget(
     id: Id,
     /,
@@ -54,7 +54,7 @@ async def raise_budget(
     return await _update(id, "raise_budget", tokens, usd)
 
 
-@app.command(name="retry-failed")
+@command
 async def retry_failed(id: Id, /, *, json: Json = False) -> int:
     """Open every slot that gave up once more, in a live run or one that has ended."""
     logs.configure()
@@ -67,7 +67,7 @@ async def retry_failed(id: Id, /, *, json: Json = False) -> int:
         return await go_on(connection, handle, json=json)
 
 
-@app.command
+@command
 async def extend(
     id: Id, more: Annotated[int, Parameter(help="how many items more: +10")], /, *, json: Json = False
 ) -> int:

@@ -15,15 +15,15 @@ from quire.request import Request
 from recipes.longer import longer
 from recipes.spine import InputError
 from runtime import logs, screen
-from runtime.app import Id, Json, app
+from runtime.app import Id, Json, command
 from runtime.connect import connected
 from runtime.errors import SetupError
 from runtime.runs import Handle, attach, request_of, state_of
 
 
-@app.command
+@command
 async def snapshot(id: Id, /) -> int:
-    """Bind what is there now, under `snapshot/` beside where the artifact will be. The run goes on."""
+    """Bind what is there now, under snapshot/ beside where the artifact will be. The run goes on."""
     logs.configure()
     async with connected(start_embedded=False) as connection:
         handle = await attach(connection.client, id)
@@ -45,7 +45,7 @@ async def snapshot(id: Id, /) -> int:
     return 0
 
 
-@app.command
+@command
 async def explain(
     id: Id, slot: Annotated[str, Parameter(help="the slot's id, such as OQ-007, or its number")], /, *,
     json: Json = False,

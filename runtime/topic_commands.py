@@ -13,18 +13,17 @@ from activities.store import Store
 from recipes.spine import InputError
 from recipes.topics import stamped
 from runtime import screen
-from runtime.app import Json, app
+from runtime.app import Json
 from runtime.errors import SetupError
 from runtime.request_file import checked
 from runtime.seeing import run_checked
 
-topics = App(name="topics", help="Topic trees: stamp one with UUIDs, or grow one with the model.")
-app.command(topics)
+topics = App(name="topics")
 
 
 @topics.command
 async def stamp(file: Path, /) -> int:
-    """Give every line of a topic tree that has no `leaf_uuid` a new one; the others stay."""
+    """Give every line of a topic tree that has no leaf_uuid a new one; the others stay."""
     try:
         text, count = stamped(read_text(file, "topics"), str(file))
     except InputError as error:
