@@ -3,14 +3,15 @@
 import os
 from collections import defaultdict
 from dataclasses import dataclass, field
-
-import httpx2
-from openai import AsyncOpenAI, DefaultAioHttpClient
+from typing import TYPE_CHECKING
 
 from activities.body import FORMS, OPENAI, Form
 from activities.failures import setup_error
 from activities.throttle import Throttle
 from quire.request import ModelChoice
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI  # 20 MB and half a second that a worker needs at its first call
 
 SIMULATOR = "simulator"
 
@@ -23,7 +24,7 @@ class Endpoints:
     """
 
     offline: str | None = None
-    _clients: dict[tuple[str, str], AsyncOpenAI] = field(default_factory=dict[tuple[str, str], AsyncOpenAI])
+    _clients: dict[tuple[str, str], "AsyncOpenAI"] = field(default_factory=dict[tuple[str, str], "AsyncOpenAI"])
     _forms: dict[tuple[str, str], Form] = field(default_factory=dict[tuple[str, str], Form])
     _throttles: defaultdict[tuple[str, str], Throttle] = field(default_factory=lambda: defaultdict(Throttle))
 
@@ -49,8 +50,11 @@ class Endpoints:
         """This endpoint takes this form: no other is tried again."""
         self._forms[self.address(model), model.name] = form
 
-    def client(self, model: ModelChoice) -> AsyncOpenAI:
+    def client(self, model: ModelChoice) -> "AsyncOpenAI":
         """A client whose own retries are off: Temporal owns them."""
+        import httpx2
+        from openai import AsyncOpenAI, DefaultAioHttpClient
+
         address = self.address(model)
         wanted = (address, model.api_key_env)
         if wanted not in self._clients:

@@ -1,4 +1,7 @@
-"""The activities as a worker hosts them: one set of clients and open plans per process."""
+"""The activities as a worker hosts them: one set of clients and open plans per process.
+
+Each is imported at its first call: a worker at rest holds no client of any model.
+"""
 
 import functools
 from collections.abc import Awaitable, Callable
@@ -6,13 +9,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from temporalio import activity
 
-from activities.advise import prepare, review
-from activities.assemble import assemble, verify
-from activities.deduplicate import deduplicate
 from activities.endpoint import Endpoints
 from activities.failures import setup_error
-from activities.generate import fall_back, generate, generate_several
-from activities.plan import extend, plan
 from activities.planfile import Plans
 from activities.store import StoreError
 from quire.contracts import (
@@ -87,49 +85,69 @@ class Activities:
     @activity.defn(name=PLAN)
     @mendable
     async def plan(self, given: PlanInput) -> Planned:
+        from activities.plan import plan
+
         return await plan(given, self.plans, search_attributes=self.search_attributes)
 
     @activity.defn(name=PREPARE)
     @mendable
     async def prepare(self, given: PrepareInput) -> Outcome:
+        from activities.advise import prepare
+
         return await prepare(given, self.endpoints, self.plans)
 
     @activity.defn(name=REVIEW)
     @mendable
     async def review(self, given: ReviewInput) -> Outcome:
+        from activities.advise import review
+
         return await review(given, self.endpoints, self.plans)
 
     @activity.defn(name=FALL_BACK)
     @mendable
     async def fall_back(self, given: FallBackInput) -> Outcome:
+        from activities.generate import fall_back
+
         return await fall_back(given, self.plans)
 
     @activity.defn(name=DEDUPLICATE)
     @mendable
     async def deduplicate(self, given: DeduplicateInput) -> Deduplicated:
+        from activities.deduplicate import deduplicate
+
         return await deduplicate(given, self.endpoints, self.plans)
 
     @activity.defn(name=EXTEND)
     @mendable
     async def extend(self, given: ExtendInput) -> Extended:
+        from activities.plan import extend
+
         return await extend(given, self.plans)
 
     @activity.defn(name=GENERATE)
     @mendable
     async def generate(self, given: GenerateInput) -> Outcome:
+        from activities.generate import generate
+
         return await generate(given, self.endpoints, self.plans)
 
     @activity.defn(name=GENERATE_SEVERAL)
     @mendable
     async def generate_several(self, given: GenerateSeveralInput) -> Several:
+        from activities.generate import generate_several
+
         return await generate_several(given, self.endpoints, self.plans)
 
     @activity.defn(name=ASSEMBLE)
     @mendable
     async def assemble(self, given: AssembleInput) -> Assembled:
+        from activities.assemble import assemble
+
         return await assemble(given, self.plans)
 
     @activity.defn(name=VERIFY)
     @mendable
     async def verify(self, given: VerifyInput) -> Verified:
+        from activities.assemble import verify
+
         return await verify(given, self.plans)

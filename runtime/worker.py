@@ -5,19 +5,18 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
+from activities.endpoint import Endpoints
+from activities.hosted import Activities
+from runtime.build import build_id
 from runtime.embedded import search_attributes_known
 from runtime.offline import simulator
 from runtime.settings import TASK_QUEUE
 from workflows.generate_artifact import GenerateArtifact
-
-if TYPE_CHECKING:
-    from activities.endpoint import Endpoints
 
 GRACE = timedelta(seconds=30)
 """Calls in flight, which are paid for, may finish this long after SIGTERM."""
@@ -31,15 +30,12 @@ class Hosted:
     """What a running worker uses."""
 
     simulated: bool
-    endpoints: "Endpoints"
+    endpoints: Endpoints
 
 
 @asynccontextmanager
 async def hosted(client: Client, *, grace: timedelta = GRACE, cached: int = 1000) -> AsyncGenerator[Hosted]:
     """Run a worker for the length of the block, with the simulator where no endpoint is set."""
-    from activities.endpoint import Endpoints  # the OpenAI client: a second that only workers need
-    from activities.hosted import Activities
-
     async with AsyncExitStack() as stack:
         endpoints = Endpoints()
         stack.push_async_callback(endpoints.close)
@@ -54,10 +50,10 @@ async def hosted(client: Client, *, grace: timedelta = GRACE, cached: int = 1000
                 workflows=[GenerateArtifact],
                 activities=Activities(endpoints, search_attributes=known).all(),
                 workflow_runner=runner(),
-                build_id="quire",  # or the SDK reads the code of every module to make one: a second
                 max_cached_workflows=cached,
                 max_concurrent_activities=1000,
                 graceful_shutdown_timeout=grace,
+                build_id=build_id(),
             )
         )
         yield Hosted(simulated, endpoints)
