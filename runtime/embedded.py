@@ -82,7 +82,7 @@ async def answers(port: int) -> bool:
 
 async def _until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     waiting = AsyncRetrying(
-        stop=stop_after_delay(30), wait=wait_fixed(0.1), retry=retry_if_exception_type(RuntimeError), reraise=True
+        stop=stop_after_delay(30), wait=wait_fixed(0.03), retry=retry_if_exception_type(RuntimeError), reraise=True
     )
     try:
         async for attempt in waiting:

@@ -26,15 +26,23 @@ async def _key_is_accepted(model: ModelChoice) -> None:
         address = OPENAI
     if address == OPENAI and not key:
         raise SetupError(f"the environment variable {model.api_key_env} is not set; it must hold the API key")
-    import httpx2  # only for endpoints that are not the simulator
+    if not address.startswith(("http://", "https://")):
+        raise SetupError(f"the endpoint's address '{address}' does not begin with http:// or https://")
+    # Only for endpoints that are not the simulator. It is the client of the calls, which a worker here needs anyway.
+    from httpx2 import InvalidURL
+    from openai import APIConnectionError, APIStatusError, AsyncOpenAI, DefaultAioHttpClient
 
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    http = DefaultAioHttpClient()
     try:
-        async with httpx2.AsyncClient(timeout=10) as client:
-            answer = await client.get(f"{address.rstrip('/')}/models", headers=headers)
-    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        raise SetupError(f"no answer from the endpoint {address}: {error or type(error).__name__}") from None
-    if answer.status_code in (401, 403):
-        raise SetupError(
-            f"{address} refused the API key in {model.api_key_env} (HTTP {answer.status_code}); set the right one"
-        )
+        async with AsyncOpenAI(
+            base_url=address, api_key=key or "none", max_retries=0, timeout=10, http_client=http
+        ) as client:
+            await client.models.with_raw_response.list()
+    except APIStatusError as error:
+        if error.status_code in (401, 403):
+            raise SetupError(
+                f"{address} refused the API key in {model.api_key_env} (HTTP {error.status_code}); set the right one"
+            ) from None
+    except (APIConnectionError, InvalidURL) as error:
+        said = error.__cause__ or error
+        raise SetupError(f"no answer from the endpoint {address}: {said or type(said).__name__}") from None
