@@ -54,6 +54,8 @@ async def hosted(client: Client, *, grace: timedelta = GRACE, cached: int = 1000
                 max_concurrent_activities=1000,
                 graceful_shutdown_timeout=grace,
                 build_id=build_id(),
+                # else the worker that has the workflow keeps most of its calls, and others beside it stand idle
+                disable_eager_activity_execution=True,
             )
         )
         yield Hosted(simulated, endpoints)
