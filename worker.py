@@ -1,15 +1,19 @@
-"""A worker alone, for any Temporal server: `uv run worker.py`. Stops at Ctrl-C or SIGTERM, calls in flight first."""
+"""Workers for any Temporal server: `uv run worker.py` is one, `--processes 4` are four. They stop at Ctrl-C or SIGTERM,
+calls in flight first."""
 
+import argparse
 import asyncio
 import signal
 import sys
+from pathlib import Path
 
 from runtime import logs
 from runtime.connect import connected
 from runtime.errors import SetupError
 from runtime.leaving import leave
+from runtime.processes import MOST, end_with_stdin, supervise
 from runtime.settings import TASK_QUEUE
-from runtime.worker import hosted
+from runtime.worker import GRACE, hosted
 
 
 async def work() -> None:
@@ -24,10 +28,26 @@ async def work() -> None:
         print("finishing the calls in flight", file=sys.stderr, flush=True)
 
 
+def _number(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST:
+        raise argparse.ArgumentTypeError(f"it must be a number from 1 to {MOST}, found '{text}'")
+    return int(text)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="worker.py", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--processes", type=_number, metavar="N", help=f"so many processes on this host, 1 to {MOST}")
+    parser.add_argument("--until-stdin-closes", action="store_true", help="stop when standard input ends, too")
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    if sys.argv[1:]:
-        print(__doc__ if sys.argv[1:] in (["-h"], ["--help"]) else "worker.py takes no arguments", file=sys.stderr)
-        sys.exit(0 if sys.argv[1:] in (["-h"], ["--help"]) else 2)
+    given = _arguments()
+    if given.processes:
+        command = [sys.executable, str(Path(__file__).absolute()), "--until-stdin-closes"]
+        leave(asyncio.run(supervise(given.processes, command)))
+    if given.until_stdin_closes:
+        end_with_stdin(GRACE.total_seconds() + 15)
     logs.configure()
     try:
         asyncio.run(work())

@@ -61,3 +61,9 @@ def until(true: Any, seconds: float = 30) -> None:
     while not true():
         assert time.monotonic() < end, "waited too long"
         time.sleep(0.05)
+
+
+def lives(pid: int) -> bool:
+    """Whether a process runs; one that has ended and waits to be collected does not."""
+    listing = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return bool(listing.stdout.strip()) and not listing.stdout.startswith("Z")
