@@ -4,13 +4,14 @@ import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import asynccontextmanager, contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
-from obstore.store import from_url
+from obstore.store import ObjectStore, from_url
 
 if TYPE_CHECKING:
     from obstore import AsyncWritableFile
@@ -63,7 +64,7 @@ class Store:
         """Whether it is a folder: a small file of one is read and written in less time than a thread takes to begin."""
         if not self._local:
             self.address = f"{root.rstrip('/')}/{folder}"
-            self._store = from_url(self.address)
+            self._store = _opened(self.address)
         else:
             path = Path(root).absolute() / folder
             self.address = str(path)
@@ -166,6 +167,16 @@ class Store:
         except (BaseError, OSError) as error:
             said = str(error).splitlines()[0].rpartition("error: ")[2]
             raise StoreError(f"{self.where(key)} cannot be {what}: {said}") from error
+
+
+@lru_cache(maxsize=100)
+def _opened(url: str) -> ObjectStore:
+    """A run's place in a bucket, with its connections: opening one costs more than writing a small file."""
+    try:
+        return from_url(url)
+    except BaseError as error:  # an address or an environment variable that is wrong
+        said = str(error).splitlines()[0].rpartition("error: ")[2]
+        raise StoreError(f"{url} cannot be opened: {said}") from error
 
 
 def _folder(workflow_id: str) -> str:
