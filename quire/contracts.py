@@ -1,8 +1,11 @@
 """What workflows and activities say to each other: references and counts, never text."""
 
-from pydantic import BaseModel
+from typing import Annotated
 
-from quire.outcome import OpenSlot, Outcome, Usage
+from pydantic import BaseModel, BeforeValidator, PlainSerializer
+
+from quire.compact import After, Reasons, Sizes, runs, unrolled
+from quire.outcome import Outcome, Usage
 from quire.progress import BatchCounts, BatchState, FailedSlot, Group, Result, Verdict
 from quire.request import Request
 from quire.slots import Batch
@@ -10,7 +13,9 @@ from quire.slots import Batch
 PLAN, PREPARE, GENERATE, REVIEW, FALL_BACK = "plan", "prepare", "generate", "review", "fall_back"
 GENERATE_SEVERAL = "generate_several"
 DEDUPLICATE, EXTEND, ASSEMBLE, VERIFY = "deduplicate", "extend", "assemble", "verify"
-WORKFLOW = "GenerateArtifact"
+WORKFLOW, SHARD = "GenerateArtifact", "GenerateShard"
+SHARD_REPORT = "shard_report"
+"""The signal by which a shard tells the run how far it is."""
 
 FATAL = ("NotFoundError",)
 """Failure types that no other batch can escape: the run stops at once instead of failing slot by slot."""
@@ -43,11 +48,11 @@ class PlanInput(BaseModel):
 class Planned(BaseModel):
     """A plan's counts; the slots themselves are in the store. Batch k holds the next `sizes[k]` slot numbers."""
 
-    sizes: list[int]
+    sizes: Sizes
     noun: str
     request: Request | None = None
     """The request with the recipe's defaults laid under it: what the run goes by from here."""
-    after: list[int] = []
+    after: After = []
     """Lanes: batch k starts when batch `after[k - 1]` is done; 0 is at once. Empty: all side by side."""
     reach: int = 1
     """How many earlier batches of its lane a batch reads; 0 is all."""
@@ -100,8 +105,8 @@ class ExtendInput(BaseModel):
 class Extended(BaseModel):
     """What is added to a plan: batches of the new slots, and all groups as they are now."""
 
-    sizes: list[int]
-    after: list[int]
+    sizes: Sizes
+    after: After
     groups: list[Group] = []
 
 
@@ -193,7 +198,7 @@ class AssembleInput(BaseModel):
     batches: BatchCounts
     rounds: int
     usage: Usage
-    failed: list[OpenSlot]
+    failed: Reasons
     verdict: Verdict
     warnings: list[str]
     simulated: bool
@@ -214,7 +219,7 @@ class VerifyInput(BaseModel):
 
     job: Job
     result: Result
-    batch_states: list[BatchState] = []
+    batch_states: Annotated[list[BatchState], PlainSerializer(runs), BeforeValidator(unrolled)] = []
     batch_usage: dict[int, Usage] = {}
     """What the calls of each planned batch took, by number; only of runs that are not too large to count it."""
 

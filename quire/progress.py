@@ -44,6 +44,12 @@ class Group(BaseModel):
     ended_at: int | None = None
     """Items of the whole run at the moment when the last of this group's was there."""
 
+    def count(self, part: "Group") -> None:
+        """Add what a part of this group came to."""
+        self.items += part.items
+        self.failed += part.failed
+        self.usage = self.usage.plus(part.usage)
+
 
 BatchState = Literal["PENDING", "GENERATING", "COMPLETED", "FAILED"]
 

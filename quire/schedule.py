@@ -2,10 +2,12 @@
 
 from collections import deque
 from collections.abc import Sequence
+from typing import Annotated
 
 from pydantic import BaseModel
 
 from quire.batching import partition
+from quire.compact import After, Sizes, packed, unpacked
 from quire.slots import Batch
 
 
@@ -16,11 +18,11 @@ class Schedule(BaseModel):
     before it starts, because it reads what that one made; 0 is none, and an empty list is none for all.
     """
 
-    sizes: list[int] = []
-    after: list[int] = []
+    sizes: Sizes = []
+    after: After = []
     next_batch: int = 0
     next_slot: int = 1
-    ready: deque[Batch] = deque()
+    ready: Annotated[deque[Batch], packed, unpacked] = deque()
     """Sent again or released; they go before what the plan still holds, so that a run's tail is short."""
     blocked: dict[str, list[Batch]] = {}
     """Batches that wait, by the name of the one that they wait for."""
@@ -108,6 +110,36 @@ class Schedule(BaseModel):
         """All planned batches were sent by an earlier run, which left these `files`."""
         self.next_batch, self.next_slot = len(self.sizes), sum(self.sizes) + 1
         self.files = files
+
+    def handed_out(self) -> list[Batch]:
+        """Take out all that is ready or waits for another, to be sent elsewhere. What the plan still holds is passed
+        over: it is known by number."""
+        found = [*self.ready, *(batch for group in self.blocked.values() for batch in group)]
+        for batch in found:
+            self.live.pop(batch.name, None)
+        self.ready.clear()
+        self.blocked.clear()
+        self.next_batch, self.next_slot = len(self.sizes), sum(self.sizes) + 1
+        return found
+
+    def take_back(self, batches: Sequence[Batch]) -> None:
+        """Batches that were sent elsewhere and not answered there."""
+        self.ready.extend(batches)
+
+    def line_up(self, batches: Sequence[Batch]) -> None:
+        """A part of a run's batches as the whole of this schedule; each waits for the one before it in its lane, if
+        that is among them."""
+        last: dict[int, str] = {}
+        for batch in batches:
+            first = self.after[batch.root - 1] if self.lanes else 0
+            waits_for = last.get(batch.root) or (last.get(first) if first else None)
+            if waits_for is None:
+                self.ready.append(batch)
+            else:
+                self.live[batch.name] = 1
+                self.blocked.setdefault(waits_for, []).append(batch)
+            if self.lanes:
+                last[batch.root] = batch.name
 
     def untouched(self) -> list[int]:
         """Slot numbers of batches that were never sent, or that wait to be sent again."""

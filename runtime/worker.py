@@ -17,6 +17,7 @@ from runtime.embedded import search_attributes_known
 from runtime.offline import simulator
 from runtime.settings import TASK_QUEUE
 from workflows.generate_artifact import GenerateArtifact
+from workflows.shard import GenerateShard
 
 GRACE = timedelta(seconds=30)
 """Calls in flight, which are paid for, may finish this long after SIGTERM."""
@@ -47,7 +48,7 @@ async def hosted(client: Client, *, grace: timedelta = GRACE, cached: int = 1000
             Worker(
                 client,
                 task_queue=TASK_QUEUE,
-                workflows=[GenerateArtifact],
+                workflows=[GenerateArtifact, GenerateShard],
                 activities=Activities(endpoints, search_attributes=known).all(),
                 workflow_runner=runner(),
                 max_cached_workflows=cached,

@@ -168,14 +168,15 @@ async def _without(run: Run, batch: Batch, given_up: list[OpenSlot]) -> None:
     """Slots that the model did not fill: the recipe's templates in their place, or none."""
     state = run.state
     if not given_up or run.request.on_failure != "fallback":
-        state.give_up(given_up)
+        state.give_up(given_up, batch)
         return
     before = state.schedule.before(batch, state.planned.reach)
     numbers = [slot.slot for slot in given_up]
     filled = await calls.fall_back(FallBackInput(job=run.job, name=f"{batch.name}.f", slots=numbers, before=before))
     state.learn(batch, filled)
     state.fallbacks += len(filled.filled)
-    state.give_up(slot for slot in given_up if slot.slot not in set(filled.filled))
+    filled_now = set(filled.filled)
+    state.give_up((slot for slot in given_up if slot.slot not in filled_now), batch)
 
 
 async def _failed(run: Run, batch: Batch, error: ActivityError, resumed: int) -> None:
@@ -199,7 +200,7 @@ async def _give_up(run: Run, batch: Batch, failure: ApplicationError) -> None:
     fatal = failure.type in FATAL
     given_up = [OpenSlot(slot=number, reason="failed", detail=detail) for number in batch.slots]
     if fatal:
-        state.give_up(given_up)
+        state.give_up(given_up, batch)
     else:
         await _without(run, batch, given_up)
     state.finish(batch.name)

@@ -6,12 +6,13 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from quire.budget import raised
-    from quire.contracts import ExtendInput, PlanInput
+    from quire.contracts import SHARD_REPORT, ExtendInput, PlanInput
     from quire.progress import BatchStatus, Progress, Result
     from quire.request import MAX_TARGET, Request
     from workflows import calls
     from workflows.binding import bind
-    from workflows.pump import pump
+    from workflows.making import made
+    from workflows.reports import Report
     from workflows.rounds import approved, prepare, twins_reopened
     from workflows.run import Run
     from workflows.showing import statuses
@@ -42,18 +43,25 @@ class GenerateArtifact:
         run.show()
         await approved(run)
         await prepare(run)
-        await pump(run)
+        await made(run)
         while await twins_reopened(run):
-            await pump(run)
+            await made(run)
         return await bind(run)
 
     @workflow.query(description="How far the run is: counts, usage and `line`, the sentence a person reads")
     def progress(self) -> Progress:
         return self.kept.progress()
 
+    @workflow.signal(name=SHARD_REPORT, description="A shard tells the run how far it is")
+    def shard_report(self, report: Report) -> None:
+        if self.kept.fleet is not None:
+            self.kept.fleet.heard(report)
+            self.kept.reported = True
+
     @workflow.query(description="Where each planned batch is; `first` counts from 1, at most 1000 are given")
     def batches(self, first: int = 1, count: int = 1000) -> list[BatchStatus]:
-        return statuses(self.kept.state, max(1, first), min(count, 1000))
+        run = self.kept
+        return statuses(run.state, max(1, first), min(count, 1000), run.fleet.states() if run.fleet else {})
 
     @workflow.signal(description="Start no further calls; those in flight finish")
     def pause(self) -> None:
@@ -110,13 +118,16 @@ class GenerateArtifact:
 
     @workflow.update(description="Open every slot that gave up once more")
     def retry_failed(self) -> str:
-        count = self.kept.state.retry()
+        fleet = self.kept.fleet
+        count = sum(report.failed for report, _ in fleet.reports()) if fleet else 0
+        count += self.kept.state.retry()  # the number of the retry goes to the shards with their orders
         return f"{count} {self.kept.state.planned.noun} are open again"
 
     @retry_failed.validator
     def _has_failures(self) -> None:
         self._is_live()
-        if not self.kept.state.failed:
+        fleet = self.kept.fleet
+        if not self.kept.state.failed and not (fleet and any(report.failed for report, _ in fleet.reports())):
             raise ApplicationError("no slot has given up")
 
     @workflow.update(description="So many slots more, at the end")

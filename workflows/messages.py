@@ -4,6 +4,7 @@ from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 
 from quire.progress import Progress, Result
+from workflows.reports import Report
 from workflows.state import State
 
 RECIPE = SearchAttributeKey.for_keyword("QuireRecipe")
@@ -33,6 +34,21 @@ def details(progress: Progress, warnings: list[str], ended: Result | None) -> st
     if progress.simulated:
         rows += ["", "The text is **simulated**: it comes from the offline simulator, not from a model."]
     return "\n".join([*rows, *(f"- {warning}" for warning in (ended.warnings if ended else warnings)[-5:])])
+
+
+def shard_details(report: Report) -> str:
+    """The same for a shard's page."""
+    return "\n".join(
+        [
+            f"**shard {report.number}: {report.items} items**" + (f" (waits: {report.why})" if report.why else ""),
+            "",
+            "| | |",
+            "|---|---|",
+            f"| batches done | {report.completed} |",
+            f"| batches given up | {report.given_up} |",
+            f"| calls answered | {report.usage.calls} |",
+        ]
+    )
 
 
 def publish(state: State, progress: Progress, *, force: bool, ended: Result | None) -> None:

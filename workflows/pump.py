@@ -1,7 +1,9 @@
 """Keep batches in flight until none is open."""
 
 import asyncio
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Any
 
 from temporalio import workflow
 
@@ -16,22 +18,22 @@ DRAIN = timedelta(seconds=60)
 """How long a cancelled run waits for the calls in flight, which are paid for."""
 
 
-async def pump(run: Run) -> None:
-    """Start batches as places come free; a history that grows long is begun anew with what is open."""
-    while not _drained(run):
+async def pump(run: Run, *, anew: Callable[[], Sequence[Any]] | None = None, first: bool = False) -> None:
+    """Start batches as places come free; a history that grows long is begun anew with what is open, handed over as
+    `anew` says. `first`: only as long as no batch is back."""
+    while not (_drained(run) or (first and run.state.warm and not run.running)):
         while _may_start(run):
             _start(run)
         run.show()
         try:
-            await _something(run)
+            await _something(run, first=first)
         except asyncio.CancelledError:
             run.cancelled = True
             await _drain(run)
         if run.broken is not None:
             raise run.broken
-    if run.state.schedule.pending() and not run.ending:
-        await workflow.wait_condition(workflow.all_handlers_finished)
-        workflow.continue_as_new(args=[run.request, run.state])
+    if run.state.schedule.pending() and not run.ending and not first:
+        await begun_anew(run, anew)
 
 
 def _start(run: Run) -> None:
@@ -60,18 +62,31 @@ def _bundle(run: Run) -> Bundle:
         return Bundle(1, 1)
     width = batching.concurrency
     seconds = state.seconds_a_call if state.calls_timed else None
-    found = bundle(width=width, share=width, seconds=seconds, waiting=state.schedule.waiting() + 1)
-    return Bundle(min(found.places, width - run.places), found.turns)
+    share = run.share or width
+    found = bundle(width=width, share=share, seconds=seconds, waiting=state.schedule.waiting() + 1)
+    return Bundle(max(1, min(found.places, share - run.places)), found.turns)
 
 
-async def _something(run: Run) -> None:
+async def begun_anew(run: Run, anew: Callable[[], Sequence[Any]] | None = None) -> None:
+    """Go on in a new history."""
+    await workflow.wait_condition(workflow.all_handlers_finished)
+    workflow.continue_as_new(args=anew() if anew else [run.request, run.state])
+
+
+async def _something(run: Run, *, first: bool) -> None:
     """Wait until a batch may start, or none is left, or a quota is whole again."""
     until = run.state.until
     if until is not None:
         await run.awaken(until, also=lambda: _drained(run))
         return
     await workflow.wait_condition(
-        lambda: _may_start(run) or _drained(run) or run.state.until is not None or run.broken is not None
+        lambda: (
+            _may_start(run)
+            or _drained(run)
+            or (first and run.state.warm and not run.running)
+            or run.state.until is not None
+            or run.broken is not None
+        )
     )
 
 
@@ -80,7 +95,7 @@ def _held(run: Run) -> bool:
 
 
 def _may_start(run: Run) -> bool:
-    places = 1 if run.alone() else run.request.batching.concurrency
+    places = 1 if run.alone() else run.share or run.request.batching.concurrency
     return run.places < places and run.state.schedule.startable() and not _held(run) and not run.waits()[0]
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
@@ -16,6 +16,9 @@ from quire.slots import Batch
 from workflows import showing
 from workflows.messages import details, publish
 from workflows.state import State, Trouble
+
+if TYPE_CHECKING:
+    from workflows.fleet import Fleet
 
 T = TypeVar("T")
 
@@ -33,6 +36,13 @@ class Run:
         self.racing: set[asyncio.Task[None]] = set()
         """Calls that lost a race and are still awaited, for their cost."""
         self.extending = 0
+        self.whole: Job | None = None
+        """The run that this one is a shard of."""
+        self.share: int | None = None
+        """A shard's calls in flight, of those of the whole run."""
+        self.fleet: Fleet | None = None
+        """The shards, while there are any."""
+        self.reported = False
         self.stage = "planning" if state.plan is None else "generating"
         self.cancelled = False
         self.broken: Exception | None = None
@@ -40,7 +50,7 @@ class Run:
     @property
     def job(self) -> Job:
         """Where this run's files are."""
-        return Job(workflow_id=workflow.info().workflow_id, store=self.request.output.store)
+        return self.whole or Job(workflow_id=workflow.info().workflow_id, store=self.request.output.store)
 
     @property
     def ending(self) -> bool:
@@ -58,6 +68,13 @@ class Run:
 
     def waits(self) -> tuple[Waits, str]:
         """What has to happen before another call starts, and that in words; both empty where one may start."""
+        own = self.own_waits()
+        if own[0] or self.fleet is None:
+            return own
+        return self.fleet.waits()
+
+    def own_waits(self) -> tuple[Waits, str]:
+        """The same without its shards."""
         state = self.state
         if state.trouble is not None:
             return "repair", f"{state.trouble.said}; mend it, then: starter.py resume {self.job.workflow_id}"
@@ -67,8 +84,9 @@ class Run:
             return "quota", f"the endpoint's quota is spent until {_clock(state.until)}; it goes on by itself"
         if self._unapproved():
             return "approval", f"{self._unapproved()}; go on with: starter.py approve {self.job.workflow_id}"
-        if state.plan is not None and state.schedule.startable():
-            short = state.spending.short_of(self.request.budget, state.usage, self.expected(self._next_size()))
+        budget = self.request.budget
+        if (budget.tokens or budget.usd) and state.plan is not None and state.schedule.startable():
+            short = state.spending.short_of(budget, state.usage, self.expected(self._next_size()))
             if short:
                 return "budget", f"budget: {short}; raise-budget or finish"
         return "", ""
@@ -149,6 +167,7 @@ class Run:
         waits, why = self.waits()
         return showing.progress(
             self.state,
+            self.fleet.reports() if self.fleet else [],
             workflow_id=workflow.info().workflow_id,
             recipe=self.request.recipe,
             stage=self.stage,

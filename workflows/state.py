@@ -1,17 +1,23 @@
 """All that a run knows of itself, and carries when it continues as new."""
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
 from quire.budget import Spending
+from quire.compact import Reasons
 from quire.contracts import Extended, Planned, TakenOver, Twin
 from quire.outcome import OpenSlot, Outcome, Usage
 from quire.progress import BatchCounts, Group
 from quire.schedule import Schedule
 from quire.slots import Batch
+
+if TYPE_CHECKING:
+    from workflows.reports import Ended
 
 MOST_COUNTED = 2000
 """Batches whose tokens are counted one by one: the state travels when a run continues as new, and a payload has its
@@ -38,7 +44,7 @@ class State(BaseModel):
     prepared: bool = False
     target: int = 0
     items: int = 0
-    failed: list[OpenSlot] = []
+    failed: Reasons = []
     batches: BatchCounts = BatchCounts()
     batches_failed: list[int] = []
     partly: dict[int, int] = {}
@@ -48,11 +54,17 @@ class State(BaseModel):
     batch_usage: dict[int, Usage] = {}
     """What the calls for each planned batch took, by number."""
     groups: list[Group] = []
+    spans: list[int] = []
+    """In a shard, which holds parts of groups: the last slot of each of its groups, counted over the whole run."""
     rounds: int = 1
     checks: int = 0
     """Rounds of the duplicate check that are behind us."""
     first_check: int = 0
     """How many of those an earlier run of this id made."""
+    shards: int = 0
+    """Shards that were started."""
+    roots: dict[int, int] = {}
+    """In a shard, which does not know the sizes of the plan: the planned batch of each slot that gave up."""
     retries: int = 0
     """How often failed slots were opened again by hand."""
     rejections: list[int] = []
@@ -167,7 +179,7 @@ class State(BaseModel):
         if outcome.model:
             self.models[outcome.model] = self.models.get(outcome.model, Usage()).plus(outcome.usage)
         if batch is not None:
-            if len(self.schedule.sizes) <= MOST_COUNTED:
+            if 0 < len(self.schedule.sizes) <= MOST_COUNTED:
                 self.batch_usage[batch.root] = self.batch_usage.get(batch.root, Usage()).plus(outcome.usage)
             for group in self._groups_of(list(batch.slots[:1])):
                 group.usage = group.usage.plus(outcome.usage)
@@ -177,10 +189,14 @@ class State(BaseModel):
         self.calls_timed += 1
         self.seconds_a_call += (seconds - self.seconds_a_call) / self.calls_timed
 
-    def give_up(self, slots: Iterable[OpenSlot]) -> None:
-        """These slots stay empty."""
+    def give_up(self, slots: Iterable[OpenSlot], batch: Batch | None = None) -> None:
+        """These slots stay empty. What is said of each is kept for the first thousands: the state has to travel."""
         given_up = list(slots)
+        if len(self.failed) > MOST_COUNTED:
+            given_up = [slot.model_copy(update={"detail": ""}) for slot in given_up]
         self.failed.extend(given_up)
+        if batch is not None and not self.schedule.sizes:
+            self.roots.update((slot.slot, batch.root) for slot in given_up)
         for group in self._groups_of([slot.slot for slot in given_up]):
             group.failed += 1
 
@@ -218,13 +234,13 @@ class State(BaseModel):
         self.rounds += 1
         self._send_again(self._roots([twin.slot for twin in twins]), f"d{self.checks}", avoid=self.checks)
 
-    def retry(self) -> int:
-        """Open all failed slots again; how many there are."""
+    def retry(self, number: int | None = None) -> int:
+        """Open all failed slots again, for the `number`th time; how many there are."""
         numbers = sorted(slot.slot for slot in self.failed)
         for group in self._groups_of(numbers):
             group.failed -= 1
         self.failed = []
-        self.retries += 1
+        self.retries = self.retries + 1 if number is None else number
         self.rounds += 1
         roots = self._roots(numbers)
         again = set(roots) & set(self.batches_failed)
@@ -233,6 +249,79 @@ class State(BaseModel):
         self.recounted += sorted(again)
         self._send_again(roots, f"r{self.retries}")
         return len(numbers)
+
+    def part(self, batches: Sequence[Batch], lanes: Mapping[int, int]) -> tuple["State", list[int]]:
+        """The state of a shard that makes these batches, and which groups it holds parts of. `lanes` tells the lane of
+        each planned batch that is in one."""
+        roots = {batch.root for batch in batches}
+        numbers = [number for batch in batches for number in batch.slots]
+        schedule = Schedule(after=self.schedule.after)
+        schedule.line_up(batches)
+        if schedule.lanes:
+            mine = {lanes[root] for root in roots if root in lanes}
+            schedule.files = {root: names for root, names in self.schedule.files.items() if lanes.get(root) in mine}
+        plan = self.planned.model_copy(
+            update={"sizes": [], "after": [], "groups": [], "preparations": [], "warnings": [], "taken_over": None}
+            | {"search_attributes": False, "request": None}
+        )
+        ends = list(accumulate(group.target for group in self.groups))
+        held = Counter(bisect_right(ends, number - 1) for number in numbers) if ends else Counter[int]()
+        positions = sorted(held)
+        part = State(
+            plan=plan,
+            started=self.started,
+            schedule=schedule,
+            prepared=True,
+            target=len(numbers),
+            batches=BatchCounts(planned=self.batches.planned),
+            partly={root: count for root, count in self.partly.items() if root in roots},
+            recounted=[root for root in self.recounted if root in roots],
+            groups=[Group(name=self.groups[at].name, target=held[at]) for at in positions],
+            spans=[ends[at] for at in positions],
+            rounds=self.rounds,
+            checks=self.checks,
+            retries=self.retries,
+            spending=Spending(
+                prompt_tokens=self.spending.expect(0, 0, self.usage), usd_per_token=self.spending.usd_per_token
+            ),
+            seconds_a_call=self.seconds_a_call,
+            calls_timed=min(1, self.calls_timed),
+            tokens_per_item=self.tokens_per_item,
+            warm=True,
+            approved=True,
+        )
+        self.partly = {root: count for root, count in self.partly.items() if root not in roots}
+        self.recounted = [root for root in self.recounted if root not in roots]
+        return part, positions
+
+    def absorb(self, ended: "Ended", positions: Sequence[int]) -> None:
+        """Take over what a shard came to."""
+        self.items += ended.items
+        self.failed = sorted([*self.failed, *ended.failed_slots], key=lambda slot: slot.slot)
+        self.batches.completed += ended.completed
+        self.batches.failed += ended.given_up
+        self.batches_failed += ended.batches_failed
+        self.partly |= ended.partly
+        self.recounted += ended.recounted
+        self.rounds = max(self.rounds, ended.rounds)
+        self.fallbacks += ended.fallbacks
+        self.reused += ended.reused
+        self.simulated = self.simulated or ended.simulated
+        self.usage = self.usage.plus(ended.usage)
+        for name, used in ended.models.items():
+            self.models[name] = self.models.get(name, Usage()).plus(used)
+        for position, part in zip(positions, ended.groups, strict=True):
+            group = self.groups[position]
+            group.count(part)
+            if group.items == group.target and group.ended_at is None:
+                group.ended_at = self.items
+        self.schedule.files |= ended.files
+        self.schedule.take_back(ended.left)
+        self.warnings += [said for said in ended.warnings if said not in self.warnings][
+            : max(0, 50 - len(self.warnings))
+        ]
+        self.tokens_per_item, self.seconds_a_call = ended.tokens_per_item, ended.seconds_a_call
+        self.calls_timed = max(self.calls_timed, ended.calls_timed)
 
     def _send_again(self, roots: dict[int, list[int]], label: str, *, avoid: int = 0) -> None:
         batches = [
@@ -243,6 +332,10 @@ class State(BaseModel):
     def _roots(self, slots: list[int]) -> dict[int, list[int]]:
         ends = list(accumulate(self.schedule.sizes))
         roots: dict[int, list[int]] = {}
+        if not ends:
+            for number in slots:
+                roots.setdefault(self.roots[number], []).append(number)
+            return roots
         for number in slots:
             roots.setdefault(bisect_right(ends, number - 1) + 1, []).append(number)
         return roots
@@ -251,5 +344,5 @@ class State(BaseModel):
         """The group of each slot."""
         if not self.groups:
             return []
-        ends = list(accumulate(group.target for group in self.groups))
+        ends = self.spans or list(accumulate(group.target for group in self.groups))
         return [self.groups[bisect_right(ends, number - 1)] for number in slots]

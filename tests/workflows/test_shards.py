@@ -1,0 +1,197 @@
+"""A very large run goes to shards: exact, steered as one, and a shard that is lost is taken up again by itself.
+
+What "very large" is, is made small here: more than ten batches.
+"""
+
+import asyncio
+
+import pytest
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.service import RPCError
+
+from quire import sharding
+from quire.progress import Progress, Result
+from runtime.worker import hosted
+from simulator.options import Options
+from tests.conftest import example, lines, said_to
+from tests.workflows.test_endpoint import exact, things
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharding, "SHARDED", 10)
+    monkeypatch.setattr(sharding, "MOST", 8)
+
+
+async def start(client: Client, request, name: str):
+    return await client.start_workflow("GenerateArtifact", request, id=name, task_queue="quire", result_type=Result)
+
+
+async def until(handle, reached, seconds: float = 30) -> Progress:
+    async with asyncio.timeout(seconds):
+        while True:
+            progress = await handle.query("progress", result_type=Progress)
+            if reached(progress):
+                return progress
+            await asyncio.sleep(0.05)
+
+
+async def shards_of(client: Client, name: str) -> list:
+    for _ in range(100):
+        found = [
+            one
+            async for one in client.list_workflows(f"WorkflowType = 'GenerateShard' AND ParentWorkflowId = '{name}'")
+        ]
+        if found:
+            return sorted(found, key=lambda one: one.id)
+        await asyncio.sleep(0.1)
+    return []
+
+
+async def test_a_run_in_shards_is_exact_whatever_the_endpoint_does(client, simulator, tmp_path):
+    simulator.simulator.options = Options(
+        too_few=0.2, bad_json=0.1, server_error=0.1, rate_limit=0.1, retry_after=0.05, duplicates=0.1
+    )
+    duplicates = {"method": "exact", "fields": ["text"], "rounds": 12}
+    request = things(tmp_path, 120, batching={"size": 2, "concurrency": 12}, duplicates=duplicates)
+    async with hosted(client):
+        handle = await start(client, request, "sharded")
+        result = await handle.result()
+    exact(tmp_path, "sharded", result, 120)
+    assert result.batches.completed == 60 and result.usage.calls == simulator.stats()["answered"]
+    shards = await shards_of(client, "sharded")
+    assert len(shards) >= 8 and shards[0].id == "sharded/shard-001"
+
+
+async def test_lanes_stay_whole_and_groups_are_counted(client, simulator, tmp_path):
+    simulator.simulator.options = Options(too_few=0.2, record=True)
+    request = example("topic_dataset", tmp_path, batching={"size": 2, "concurrency": 8})
+    async with hosted(client):
+        result = await (await start(client, request, "sharded-lanes")).result()
+    assert (result.verdict, result.items, result.warnings) == ("complete", 120, [])
+    assert len(await shards_of(client, "sharded-lanes")) > 1
+    cases = {(line["metadata"]["uuid"], line["metadata"]["cycle"]) for line in lines(tmp_path, "sharded-lanes")}
+    assert len(cases) == 120
+    assert [(group.items, group.target) for group in result.groups] == [(group.target,) * 2 for group in result.groups]
+    seen = [said for said in said_to(simulator) if "What came just before" in said or "Already there" in said]
+    assert seen, "a batch of a lane reads the one before it"
+
+
+async def test_pause_width_finish_and_resume_reach_all_shards(client, simulator, tmp_path):
+    simulator.simulator.options = Options(latency=0.1)
+    request = things(tmp_path, 200, batching={"size": 1, "concurrency": 8})
+    async with hosted(client):
+        handle = await start(client, request, "sharded-steered")
+        await until(handle, lambda p: p.items > 0)
+        await handle.signal("pause")
+        await until(handle, lambda p: p.stage == "paused" and not p.in_flight)
+        calls = simulator.stats()["calls"]
+        await asyncio.sleep(1)
+        assert simulator.stats()["calls"] == calls, "nothing starts while it is paused"
+        await handle.execute_update("set_concurrency", 24)
+        await handle.signal("resume")
+        simulator.simulator.tally.max_in_flight = 0
+        await until(handle, lambda p: p.items > calls + 40)
+        assert 12 < simulator.stats()["max_in_flight"] <= 24
+        await handle.signal("finish_now")
+        result = await handle.result()
+    assert result.verdict == "partial" and result.items == simulator.stats()["answered"] == len(
+        lines(tmp_path, result.workflow_id)
+    )
+    assert result.failed_total == 200 - result.items
+
+
+async def test_cancelling_keeps_what_every_shard_has(client, simulator, tmp_path):
+    simulator.simulator.options = Options(latency=0.2)
+    async with hosted(client):
+        handle = await start(client, things(tmp_path, 200, batching={"size": 1, "concurrency": 8}), "sharded-cancelled")
+        await until(handle, lambda p: p.items > 0)
+        await handle.cancel()
+        result = await handle.result()
+    assert result.verdict == "cancelled" and result.items == simulator.stats()["answered"]
+    statuses = {shard.status for shard in await shards_of(client, "sharded-cancelled")}
+    assert WorkflowExecutionStatus.RUNNING not in statuses
+
+
+async def test_failed_slots_of_shards_are_opened_again_and_a_plan_made_longer(client, simulator, tmp_path):
+    simulator.simulator.options = Options(latency=0.05, poison=r"slot (3|20|41):")
+    request = things(tmp_path, 60, batching={"size": 1, "concurrency": 4}, retry={"attempts": 1})
+    async with hosted(client):
+        handle = await start(client, request, "sharded-retried")
+        await until(handle, lambda p: p.failed >= 1 and p.items > 5)
+        simulator.simulator.options = Options(latency=0.05)
+        assert "open again" in await handle.execute_update("retry_failed")
+        assert await handle.execute_update("extend", 30) == "90 items in all"
+        result = await handle.result()
+    exact(tmp_path, "sharded-retried", result, 90)
+    assert result.batches.completed == 90
+
+
+async def test_a_budget_holds_over_all_shards(client, simulator, tmp_path):
+    request = things(tmp_path, 60, batching={"size": 1, "concurrency": 8})
+    async with hosted(client):
+        whole = await (await start(client, request, "sharded-whole")).result()
+        need = whole.usage.prompt_tokens + whole.usage.completion_tokens
+        half = things(tmp_path, 60, batching={"size": 1, "concurrency": 8}, budget={"tokens": need // 2})
+        handle = await start(client, half, "sharded-budget")
+        waiting = await until(handle, lambda p: p.waits_for == "budget" and not p.in_flight)
+        spent = waiting.usage.prompt_tokens + waiting.usage.completion_tokens
+        assert spent <= need // 2 and waiting.items > 10
+        await handle.execute_update("raise_budget", args=[need * 3, None])
+        result = await handle.result()
+    exact(tmp_path, "sharded-budget", result, 60)
+
+
+async def test_what_must_be_mended_pauses_all_shards_until_resumed(client, simulator, tmp_path):
+    simulator.simulator.options = Options(funds=30, latency=0.02)
+    async with hosted(client):
+        handle = await start(client, things(tmp_path, 80, batching={"size": 1, "concurrency": 8}), "sharded-broke")
+        waiting = await until(handle, lambda p: p.waits_for == "repair" and not p.in_flight)
+        assert "sharded-broke" in waiting.why and waiting.items == 30
+        simulator.simulator.options = Options()
+        await handle.signal("resume")
+        exact(tmp_path, "sharded-broke", await handle.result(), 80)
+
+
+@pytest.mark.parametrize("how", ["terminated", "reset"])
+async def test_a_shard_that_is_lost_is_taken_up_again_without_its_neighbours(how, client, simulator, tmp_path):
+    simulator.simulator.options = Options(latency=0.2)
+    name = f"sharded-{how}"
+    async with hosted(client):
+        handle = await start(client, things(tmp_path, 80, batching={"size": 1, "concurrency": 16}), name)
+        await until(handle, lambda p: p.items > 10)
+        shard = client.get_workflow_handle(f"{name}/shard-002")
+        if how == "terminated":
+            await shard.terminate("a test")
+        else:
+            await reset(client, shard.id)
+        result = await handle.result()
+    exact(tmp_path, name, result, 80)
+    again = simulator.stats()["answered"] - 80
+    assert again <= 2, "only what the lost shard had in flight is asked again"
+    assert result.usage.calls == 80
+
+
+async def reset(client: Client, name: str) -> None:
+    from temporalio.api.common.v1 import WorkflowExecution
+    from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
+
+    handle = client.get_workflow_handle(name)
+    first = None
+    async for event in handle.fetch_history_events():
+        if event.HasField("workflow_task_completed_event_attributes"):
+            first = event.event_id
+            break
+    assert first is not None
+    run_id = (await handle.describe()).run_id
+    request = ResetWorkflowExecutionRequest(
+        namespace=client.namespace,
+        workflow_execution=WorkflowExecution(workflow_id=name, run_id=run_id),
+        reason="a test",
+        workflow_task_finish_event_id=first,
+        request_id=f"{name}-reset",
+    )
+    try:
+        await client.workflow_service.reset_workflow_execution(request)
+    except RPCError as error:
+        raise AssertionError(error.message) from None
