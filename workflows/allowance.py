@@ -25,7 +25,7 @@ class Allowance:
     @staticmethod
     def of(run: Run, shards: "Iterable[Shard]") -> "Allowance":
         """What is free beside these shards."""
-        orders = [shard.given.orders for shard in shards]
+        orders = [shard.given.orders for shard in shards if not shard.ended]
         budget, usage = run.request.budget, run.state.usage
         tokens = usd = None
         if budget.tokens is not None:

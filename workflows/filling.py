@@ -25,7 +25,7 @@ async def fill(run: Run, batch: Batch) -> None:
     await _filled(run, batch)
     # not in a `finally`: the SDK closes the coroutines of a run that leaves its cache, outside the workflow
     run.ended([batch], 1)
-    run.show()
+    run.settled()
 
 
 async def fill_several(run: Run, batches: list[Batch], places: int) -> None:
@@ -48,7 +48,7 @@ async def fill_several(run: Run, batches: list[Batch], places: int) -> None:
     run.state.singly += min(len(left), SINGLY)
     await asyncio.gather(*(_filled(run, batch, answered[batch.name]) for batch in batches if batch.name in answered))
     run.ended(batches, places)
-    run.show()
+    run.settled()
 
 
 async def _filled(run: Run, batch: Batch, known: Outcome | None = None) -> None:

@@ -244,7 +244,11 @@ class Fleet:
 
     def reports(self) -> list[tuple[Report, list[int]]]:
         """The last report of each shard at work, and which groups it tells of."""
-        return [(shard.report, shard.given.groups) for shard in self.active.values() if shard.report is not None]
+        return [
+            (shard.report, shard.given.groups)
+            for shard in self.active.values()
+            if shard.report is not None and not shard.ended  # else it is in the run's own counts
+        ]
 
     def waits(self) -> tuple[Waits, str]:
         """What has to happen before any shard goes on; both empty where one does."""
@@ -255,8 +259,22 @@ class Fleet:
         if repair is not None:
             return repair
         if said and len(said) == len(self.active) and all(waits for waits, _ in said):
-            return said[0]
+            return said[0] if said[0][0] != "budget" else ("budget", self._spent())
         return Allowance.of(self.run, self.active.values()).short() if self.waiting and not self.active else ("", "")
+
+    def _spent(self) -> str:
+        """That the budget is spent, in words: the shards' own caps are no matter of a person's."""
+        usage = self.run.state.usage
+        for report, _ in self.reports():
+            usage = usage.plus(report.usage)
+        budget, parts = self.run.request.budget, list[str]()
+        if budget.tokens is not None:
+            parts.append(f"{usage.prompt_tokens + usage.completion_tokens} of {budget.tokens} tokens")
+        if budget.usd is not None:
+            parts.append(f"${usage.cost_usd or 0.0:.4f} of ${budget.usd:g}")
+        return (
+            f"budget: {' and '.join(parts)} are spent, and the rest is less than another call; raise-budget or finish"
+        )
 
 
 def _cause(error: BaseException) -> str:

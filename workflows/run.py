@@ -184,6 +184,10 @@ class Run:
         if self.state.plan is not None and self.state.plan.search_attributes:
             publish(self.state, progress, force=force, ended=ended)
 
+    def settled(self) -> None:
+        """A batch is settled."""
+        self.show()
+
     async def unbroken(self, work: Coroutine[Any, Any, T]) -> T:
         """Finish this even if the run is cancelled meanwhile: what is there is bound all the same."""
         task = asyncio.create_task(work)

@@ -23,7 +23,7 @@ class ShardRun(Run):
         self.stage = "generating"
         self.whole = given.job
         self.said: Report | None = None
-        self.sending: set[asyncio.Task[None]] = set()
+        self.sending: asyncio.Task[None] | None = None
         self.obey(given.orders)
 
     def obey(self, orders: Orders) -> None:
@@ -46,23 +46,30 @@ class ShardRun(Run):
         mark = (counts.completed + counts.failed) * self.given.marks // self.given.batches
         waits = self.waits()[0]
         news = self.said is None or self.said.waits != waits or self.said.fatal != self.state.fatal
+        news = news or bool(waits and not self.places and self.said is not None and self.said.in_flight)
         if not force and not news and mark == self.given.marked:
             return
         self.given.marked = mark
         self.said = self.report()
         workflow.set_current_details(shard_details(self.said))
-        task = asyncio.create_task(self._tell(self.said))
-        self.sending.add(task)
-        task.add_done_callback(self.sending.discard)
+        if self.sending is None:
+            self.sending = asyncio.create_task(self._tell())
 
-    async def _tell(self, report: Report) -> None:
-        parent = workflow.info().parent
-        if parent is None:
-            return
-        try:
-            await workflow.get_external_workflow_handle(parent.workflow_id).signal(SHARD_REPORT, report)
-        except TemporalError:  # the run is gone: it was ended by force
-            return
+    def settled(self) -> None:
+        """Where others follow and new ones start, only then is it told how many are in flight."""
+        if self.waits()[0]:
+            self.show()
+
+    async def _tell(self) -> None:
+        """Send the last report, one at a time: signals that are sent together may change places."""
+        parent, told = workflow.info().parent, None
+        while parent is not None and self.said is not None and self.said is not told:
+            told = self.said
+            try:
+                await workflow.get_external_workflow_handle(parent.workflow_id).signal(SHARD_REPORT, told)
+            except TemporalError:  # the run is gone: it was ended by force
+                break
+        self.sending = None
 
     def report(self) -> Report:
         """Counts as they are now."""
@@ -120,8 +127,7 @@ class GenerateShard:
     async def run(self, request: Request, given: ShardInput) -> Ended:
         run = self.kept
         await pump(run, anew=lambda: [run.request, run.given.model_copy(update={"state": run.state})])
-        while run.sending:
-            await asyncio.gather(*run.sending)
+        await workflow.wait_condition(lambda: run.sending is None)
         await workflow.wait_condition(workflow.all_handlers_finished)
         return run.ended_report()
 
@@ -131,4 +137,8 @@ class GenerateShard:
 
     @workflow.signal(description="What the run tells the shard to go by")
     def orders(self, orders: Orders) -> None:
-        self.kept.obey(orders)
+        run = self.kept
+        run.obey(orders)
+        run.said = None  # the run takes it that these orders help: it must hear where they do not
+        if run.waits()[0]:
+            run.show()

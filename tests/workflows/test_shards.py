@@ -11,9 +11,10 @@ from temporalio.service import RPCError
 
 from quire import sharding
 from quire.progress import Progress, Result
+from quire.request import Budget
 from runtime.worker import hosted
 from simulator.options import Options
-from tests.conftest import example, lines, said_to
+from tests.conftest import example, lines, oq, said_to
 from tests.workflows.test_endpoint import exact, things
 
 
@@ -38,10 +39,8 @@ async def until(handle, reached, seconds: float = 30) -> Progress:
 
 async def shards_of(client: Client, name: str) -> list:
     for _ in range(100):
-        found = [
-            one
-            async for one in client.list_workflows(f"WorkflowType = 'GenerateShard' AND ParentWorkflowId = '{name}'")
-        ]
+        query = f"WorkflowType = 'GenerateShard' AND ParentWorkflowId = '{name}'"
+        found = [one async for one in client.list_workflows(query)]
         if found:
             return sorted(found, key=lambda one: one.id)
         await asyncio.sleep(0.1)
@@ -73,11 +72,12 @@ async def test_lanes_stay_whole_and_groups_are_counted(client, simulator, tmp_pa
     cases = {(line["metadata"]["uuid"], line["metadata"]["cycle"]) for line in lines(tmp_path, "sharded-lanes")}
     assert len(cases) == 120
     assert [(group.items, group.target) for group in result.groups] == [(group.target,) * 2 for group in result.groups]
-    seen = [said for said in said_to(simulator) if "What came just before" in said or "Already there" in said]
+    seen = [said for said in said_to(simulator) if "lready" in said]
     assert seen, "a batch of a lane reads the one before it"
 
 
-async def test_pause_width_finish_and_resume_reach_all_shards(client, simulator, tmp_path):
+async def test_pause_width_finish_and_resume_reach_all_shards(client, simulator, tmp_path, monkeypatch):
+    monkeypatch.setattr(sharding, "MOST", 40)
     simulator.simulator.options = Options(latency=0.1)
     request = things(tmp_path, 200, batching={"size": 1, "concurrency": 8})
     async with hosted(client):
@@ -92,12 +92,11 @@ async def test_pause_width_finish_and_resume_reach_all_shards(client, simulator,
         await handle.signal("resume")
         simulator.simulator.tally.max_in_flight = 0
         await until(handle, lambda p: p.items > calls + 40)
-        assert 12 < simulator.stats()["max_in_flight"] <= 24
+        assert 8 < simulator.stats()["max_in_flight"] <= 24
         await handle.signal("finish_now")
         result = await handle.result()
-    assert result.verdict == "partial" and result.items == simulator.stats()["answered"] == len(
-        lines(tmp_path, result.workflow_id)
-    )
+    assert result.verdict == "partial" and result.items == simulator.stats()["answered"]
+    assert len(lines(tmp_path, "sharded-steered")) == result.items
     assert result.failed_total == 200 - result.items
 
 
@@ -115,24 +114,25 @@ async def test_cancelling_keeps_what_every_shard_has(client, simulator, tmp_path
 
 async def test_failed_slots_of_shards_are_opened_again_and_a_plan_made_longer(client, simulator, tmp_path):
     simulator.simulator.options = Options(latency=0.05, poison=r"slot (3|20|41):")
-    request = things(tmp_path, 60, batching={"size": 1, "concurrency": 4}, retry={"attempts": 1})
+    batching = {"size": 1, "concurrency": 4}
+    request = oq(tmp_path, target=60, batching=batching, retry={"attempts": 1}, on_failure="skip")
     async with hosted(client):
         handle = await start(client, request, "sharded-retried")
         await until(handle, lambda p: p.failed >= 1 and p.items > 5)
         simulator.simulator.options = Options(latency=0.05)
         assert "open again" in await handle.execute_update("retry_failed")
-        assert await handle.execute_update("extend", 30) == "90 items in all"
+        assert await handle.execute_update("extend", 30) == "90 tests in all"
         result = await handle.result()
-    exact(tmp_path, "sharded-retried", result, 90)
+    assert (result.verdict, result.items) == ("complete", 90)
     assert result.batches.completed == 90
 
 
 async def test_a_budget_holds_over_all_shards(client, simulator, tmp_path):
-    request = things(tmp_path, 60, batching={"size": 1, "concurrency": 8})
+    request = things(tmp_path, 60, batching={"size": 1, "concurrency": 8}, reuse=False)
     async with hosted(client):
         whole = await (await start(client, request, "sharded-whole")).result()
         need = whole.usage.prompt_tokens + whole.usage.completion_tokens
-        half = things(tmp_path, 60, batching={"size": 1, "concurrency": 8}, budget={"tokens": need // 2})
+        half = request.model_copy(update={"budget": Budget(tokens=need // 2)})
         handle = await start(client, half, "sharded-budget")
         waiting = await until(handle, lambda p: p.waits_for == "budget" and not p.in_flight)
         spent = waiting.usage.prompt_tokens + waiting.usage.completion_tokens
