@@ -7,6 +7,7 @@ from array import array
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from activities.store import Store
@@ -165,18 +166,30 @@ async def open_shelf(store: Store, *, without: Container[tuple[str, int]] | None
     """Find every item that is not rejected."""
     rejected = await rejected_items(store) if without is None else without
     shelf = Shelf(store, await kept_although(store))
-    found = [key async for key in store.names("batches/") if key.endswith(".jsonl")]
-    firsts = [key for key in found if _name(key).isdecimal()]
-    others = sorted(key for key in found if not _name(key).isdecimal())
-    for key in others:
+    last, others = 0, list[str]()
+    async for key in store.names("batches/"):
+        if key.endswith(".jsonl") and _name(key).isdecimal():
+            last = max(last, int(_name(key)))
+        elif key.endswith(".jsonl"):
+            others.append(key)
+    for key in sorted(others):
         shelf.again.setdefault(int(_name(key).partition(".")[0]), []).append(key)
-    keys = [*sorted(firsts, key=len), *others]
-    for start in range(0, len(keys), _OPEN_FILES):
-        some = keys[start : start + _OPEN_FILES]
+    await _put_all(shelf, store, (f"batches/{number}.jsonl" for number in range(1, last + 1)), rejected)
+    await _put_all(shelf, store, sorted(others), rejected)
+    return shelf
+
+
+async def _put_all(shelf: Shelf, store: Store, keys: Iterable[str], rejected: Container[tuple[str, int]]) -> None:
+    for some in _chunks(keys):
         for key, data in zip(some, await asyncio.gather(*(store.get(key) for key in some)), strict=True):
             numbers = (int(number) for number in _NUMBER.findall(data or b""))
             shelf.put(key, (number for number in numbers if (key, number) not in rejected))
-    return shelf
+
+
+def _chunks(keys: Iterable[str]) -> Iterator[list[str]]:
+    all_keys = iter(keys)
+    while some := list(islice(all_keys, _OPEN_FILES)):
+        yield some
 
 
 def _name(key: str) -> str:

@@ -1,5 +1,6 @@
 """Lay a request out: read its inputs, make the slots, write the plan. Or make a plan longer, or take one over."""
 
+import asyncio
 from pathlib import Path
 
 from obstore.exceptions import BaseError
@@ -39,9 +40,11 @@ async def plan(given: PlanInput, plans: Plans, *, search_attributes: bool) -> Pl
         for prefix in DERIVED:
             await store.remove(prefix)
     if laid is not known:
-        await planfile.write(store, laid)
+        briefs = await planfile.write(store, laid)
+    else:
+        briefs = sum(len(slot.brief) for slot in laid.slots[:1000]) * len(laid.slots) // max(1, len(laid.slots[:1000]))
     plans.forget(given.job)
-    planned = _planned(laid, search_attributes=search_attributes)
+    planned = _planned(laid, briefs, search_attributes=search_attributes)
     return planned if known is None else planned.model_copy(update={"taken_over": await taking_over.left(store, laid)})
 
 
@@ -68,12 +71,12 @@ async def _laid(given: PlanInput, store: Store) -> Plan:
         request = request.model_copy(update={"seed": int(digest(given.job.workflow_id.encode())[:8], 16)})
     inputs_of(request)
     texts, documents = await fetch(request, store, Path.cwd())
-    return lay_out(request, texts, documents)
+    return await asyncio.to_thread(lay_out, request, texts, documents)
 
 
-def _planned(laid: Plan, *, search_attributes: bool) -> Planned:
+def _planned(laid: Plan, briefs: int, *, search_attributes: bool) -> Planned:
     request, recipe = laid.request, laid.recipe
-    prompt = len(recipe.system()) + sum(len(slot.brief) for slot in laid.slots) // max(1, len(laid.sizes))
+    prompt = len(recipe.system()) + briefs // max(1, len(laid.sizes))
     completion = request.batching.tokens_per_item * len(laid.slots) // max(1, len(laid.sizes))
     return Planned(
         sizes=laid.sizes,

@@ -1,6 +1,9 @@
 """The plan as it lies in the store: a head line, then one line per slot."""
 
+import asyncio
 import json
+import re
+from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,25 +20,31 @@ from recipes.spine import Recipe
 
 KEY = "plan.jsonl"
 _CACHED = 8
+_BLOCK = 2000
+"""Slots that are made at a time."""
 
 
 class Slots(Sequence[Slot]):
     """A plan's slots, each made when it is asked for: a hundred thousand made ones would be 200 MB."""
 
-    def __init__(self, rows: list[bytes]) -> None:
-        self._rows = rows
+    def __init__(self, data: bytes, lines: "array[int]") -> None:
+        self._data, self._lines = data, lines
+        """The plan's file, and where each slot's line begins."""
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._lines) - 1
 
     @overload
     def __getitem__(self, at: int) -> Slot: ...
     @overload
-    def __getitem__(self, at: slice) -> "Slots": ...
-    def __getitem__(self, at: int | slice) -> "Slot | Slots":
+    def __getitem__(self, at: slice) -> list[Slot]: ...
+    def __getitem__(self, at: int | slice) -> Slot | list[Slot]:
         if isinstance(at, slice):
-            return Slots(self._rows[at])
-        return Slot.model_validate_json(self._rows[at])
+            return [self[number] for number in range(*at.indices(len(self)))]
+        at = at + len(self) if at < 0 else at
+        if not 0 <= at < len(self):
+            raise IndexError(at)
+        return Slot.model_validate_json(self._data[self._lines[at] : self._lines[at + 1]])
 
 
 @dataclass(frozen=True)
@@ -55,8 +64,8 @@ class OpenPlan:
         return self.request.duplicates.fields or self.recipe.compared
 
 
-async def write(store: Store, plan: Plan) -> None:
-    """Put a plan into the store, with the texts that its recipe was made from."""
+async def write(store: Store, plan: Plan) -> int:
+    """Put a plan into the store, with the texts that its recipe was made from; characters of all briefs together."""
     head = {
         "request": plan.request.model_dump(mode="json"),
         "texts": dict(plan.recipe.texts),
@@ -65,8 +74,21 @@ async def write(store: Store, plan: Plan) -> None:
         "after": plan.after,
         "groups": [group.model_dump(mode="json") for group in plan.groups],
     }
-    lines = [json.dumps(head, ensure_ascii=False), *(slot.model_dump_json() for slot in plan.slots)]
-    await store.put(KEY, ("\n".join(lines) + "\n").encode())
+    briefs = 0
+    async with store.writer(KEY) as sink:
+        await sink.write(json.dumps(head, ensure_ascii=False).encode() + b"\n")
+        for start in range(0, len(plan.slots), _BLOCK):
+            # made in a thread: a hundred thousand slots are seconds in which this process must answer others
+            lines, characters = await asyncio.to_thread(_lines, plan.slots, start)
+            await sink.write(lines)
+            briefs += characters
+    return briefs
+
+
+def _lines(slots: Sequence[Slot], start: int) -> tuple[bytes, int]:
+    block = slots[start : start + _BLOCK]
+    lines = b"".join(slot.model_dump_json().encode() + b"\n" for slot in block)
+    return lines, sum(len(slot.brief) for slot in block)
 
 
 async def read(store: Store) -> OpenPlan | None:
@@ -74,11 +96,11 @@ async def read(store: Store) -> OpenPlan | None:
     data = await store.get(KEY)
     if data is None:
         return None
-    rows = data.rstrip(b"\n").split(b"\n")
-    said = json.loads(rows.pop(0))
+    ends = array("q", (found.end() for found in re.finditer(b"\n", data)))
+    said = json.loads(data[: ends[0]])
     request = Request.model_validate(said["request"])
     recipe = kind(request)(request, said["texts"], said["documents"])
-    return OpenPlan(store, request, recipe, Slots(rows), said["sizes"])
+    return OpenPlan(store, request, recipe, Slots(data, ends), said["sizes"])
 
 
 async def laid(store: Store) -> Plan | None:

@@ -1,8 +1,7 @@
 """Somebody's own artifact, described in a request without code."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, cast, overload
 
 import jsonschema_rs
 from pydantic import Field, StrictStr
@@ -10,7 +9,7 @@ from pydantic import Field, StrictStr
 from quire.progress import Group
 from quire.request import Part, Request
 from quire.slots import Slot
-from recipes.custom_slots import Place, Slots, missing, places, read_rows
+from recipes.custom_slots import Place, Places, Slots, Stretch, missing, read_rows, stretches
 from recipes.item_schema import usable, with_slot
 from recipes.spine import ANSWER_FORM, Around, InputError, Item, Recipe, listing
 from recipes.templates import Templates, attributes
@@ -56,7 +55,7 @@ class Custom(Recipe):
         self.item = usable(self.said.item, "inputs.item")
         self.templates = Templates()
         rows = read_rows(texts["slots.rows"], documents["slots.rows"], self.said.slots) if self.said.slots.rows else []
-        self.places = self._limited(list(places(self.said.slots, rows)))
+        self.places = self._limited(stretches(self.said.slots, rows))
         self._check_names(rows)
         self.compared = self.said.unique
         self.group_word = "Group" if self.said.slots.groups else ""
@@ -76,16 +75,17 @@ class Custom(Recipe):
 
     # Checks before anything is paid for ----------------------------------------------------------------------------
 
-    def _limited(self, found: list[Place]) -> list[Place]:
-        wanted = self.request.target
-        if wanted is not None and wanted > len(found):
-            raise InputError("target", f"inputs.slots make {len(found)}; target can only be smaller")
-        found = found[:wanted]
-        keys = [place.key for place in found]
-        if len(set(keys)) < len(keys):
-            twice = next(key for key in keys if keys.count(key) > 1)
-            raise InputError("inputs.slots.key", f"two items would have the id '{twice}'")
-        return found
+    def _limited(self, found: Sequence[Stretch]) -> Places:
+        wanted, there = self.request.target, Places(found)
+        if wanted is not None and wanted > len(there):
+            raise InputError("target", f"inputs.slots make {len(there)}; target can only be smaller")
+        limited = Places(found, wanted)
+        seen: set[str] = set()
+        for place in limited if self.said.slots.count is None else ():
+            if place.key in seen:
+                raise InputError("inputs.slots.key", f"two items would have the id '{place.key}'")
+            seen.add(place.key)
+        return limited
 
     def _check_names(self, rows: Sequence[dict[str, Any]]) -> None:
         self.templates.names(self.said.instructions, COMMON, "inputs.instructions")
@@ -123,10 +123,17 @@ class Custom(Recipe):
         return len(self.places)
 
     def groups(self, target: int) -> list[Group]:
-        return [Group(name=name, target=len(list(found))) for name, found in groupby(p.group for p in self.places)]
+        return [Group(name=name, target=count) for name, count in self.places.groups()]
 
-    def lay_out(self, sizes: Sequence[int]) -> tuple[list[Slot], list[str]]:
-        return [self._slot(number, place) for number, place in enumerate(self.places, 1)], []
+    def lay_out(self, sizes: Sequence[int]) -> tuple[Sequence[Slot], list[str]]:
+        laid = Laid(self)
+        for _ in laid:  # a template that fails for one slot must fail before anything is paid for
+            pass
+        return laid, []
+
+    def slot(self, number: int) -> Slot:
+        """A slot by its number."""
+        return self._slot(number, self.places[number - 1])
 
     def _slot(self, number: int, place: Place) -> Slot:
         values = {**self._common(), **place.values, "number": number}
@@ -191,3 +198,24 @@ class Custom(Recipe):
     def finished_schema(self, slots: Sequence[Slot]) -> dict[str, Any]:
         schema = super().finished_schema(slots)
         return {key: part for key, part in schema.items() if key not in ("minProperties", "maxProperties")}
+
+
+class Laid(Sequence[Slot]):
+    """A custom recipe's slots, each made when it is asked for."""
+
+    def __init__(self, recipe: Custom) -> None:
+        self._recipe = recipe
+
+    def __len__(self) -> int:
+        return len(self._recipe.places)
+
+    @overload
+    def __getitem__(self, at: int) -> Slot: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Slot]: ...
+    def __getitem__(self, at: int | slice) -> Slot | list[Slot]:
+        if isinstance(at, slice):
+            return [self[number] for number in range(*at.indices(len(self)))]
+        if at < 0:
+            at += len(self)
+        return self._recipe.slot(at + 1)

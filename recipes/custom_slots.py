@@ -3,9 +3,12 @@
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from functools import partial
+from itertools import accumulate
+from typing import Annotated, Any, overload
 
 from pydantic import Field, StrictInt, StrictStr, model_validator
 
@@ -62,41 +65,95 @@ class Place:
     values: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-def places(slots: Slots, rows: Sequence[dict[str, Any]]) -> Iterator[Place]:
-    """Every slot in order. `rows` are those of the file, where there is one."""
+@dataclass(frozen=True)
+class Stretch:
+    """Neighbouring places of one group, each made when it is asked for, by its position from 0."""
+
+    group: str
+    count: int
+    make: Callable[[int], Place]
+
+
+class Places(Sequence[Place]):
+    """Every slot in order: a hundred thousand made ones would be 60 MB."""
+
+    def __init__(self, stretches: Sequence[Stretch], limit: int | None = None) -> None:
+        self._stretches = stretches
+        self._ends = list(accumulate(stretch.count for stretch in stretches))
+        self._count = min(self._ends[-1], limit or self._ends[-1])
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, at: int) -> Place: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Place]: ...
+    def __getitem__(self, at: int | slice) -> Place | list[Place]:
+        if isinstance(at, slice):
+            return [self[number] for number in range(*at.indices(self._count))]
+        if not 0 <= at < self._count:
+            raise IndexError(at)
+        index = bisect_right(self._ends, at)
+        return self._stretches[index].make(at - (self._ends[index - 1] if index else 0))
+
+    def groups(self) -> list[tuple[str, int]]:
+        """Names of the groups and how many places each has, in order."""
+        found: list[tuple[str, int]] = []
+        left = self._count
+        for stretch in self._stretches:
+            count = min(left, stretch.count)
+            left -= count
+            if found and found[-1][0] == stretch.group:
+                found[-1] = (stretch.group, found[-1][1] + count)
+            elif count:
+                found.append((stretch.group, count))
+        return found
+
+
+def stretches(slots: Slots, rows: Sequence[dict[str, Any]]) -> list[Stretch]:
+    """The whole layout. `rows` are those of the file, where there is one."""
     if slots.count is not None:
-        width = len(str(slots.count))
-        for number in range(1, slots.count + 1):
-            yield Place(f"{number:0{max(3, width)}d}", "", {"index": number, "count": slots.count})
-    elif slots.groups is not None:
-        for group in slots.groups:
-            yield from _grouped(group, (), slots.each)
-    else:
-        name = "entry" if slots.list is not None else "row"
-        yield from _each(list(slots.list if slots.list is not None else rows), name, "", slots)
+        return [Stretch("", slots.count, partial(_counted, slots.count))]
+    if slots.groups is not None:
+        return [stretch for group in slots.groups for stretch in _grouped(group, (), slots.each)]
+    name = "entry" if slots.list is not None else "row"
+    entries = slots.list if slots.list is not None else rows
+    return [Stretch("", len(entries) * slots.each, partial(_of_entry, entries, name, slots))]
 
 
-def _grouped(group: SlotGroup, above: tuple[SlotGroup, ...], each: int) -> Iterator[Place]:
+def _counted(count: int, at: int) -> Place:
+    return Place(f"{at + 1:0{max(3, len(str(count)))}d}", "", {"index": at + 1, "count": count})
+
+
+def _grouped(group: SlotGroup, above: tuple[SlotGroup, ...], each: int) -> Iterator[Stretch]:
     path = (*above, group)
     for inner in group.groups or ():
         yield from _grouped(inner, path, each)
+    if group.groups is not None:
+        return
     name = "/".join(one.name for one in path)
     data: dict[str, Any] = {}
     for one in path:
         data |= one.data
     known = {"group": data | {"name": group.name, "path": [one.name for one in path]}}
-    entries = list(group.list) if group.list is not None else [None] * (group.count or 0)
-    for number, entry in enumerate([entry for entry in entries for _ in range(each)], 1):
-        values = {"index": number, "count": len(entries) * each, **known}
-        yield Place(f"{name}/{number}", name, values | ({"entry": entry} if group.list is not None else {}))
+    count = (len(group.list) if group.list is not None else group.count or 0) * each
+    yield Stretch(name, count, partial(_of_group, name, known, group.list, count, each))
 
 
-def _each(entries: Sequence[Any], name: str, group: str, slots: Slots) -> Iterator[Place]:
-    for number, entry in enumerate(entries, 1):
-        key = str(entry[slots.key]) if slots.key else _slug(entry, number) if name == "entry" else f"{number:03d}"
-        for turn in range(1, slots.each + 1):
-            values = {"index": turn, "count": slots.each, name: entry}
-            yield Place(key if slots.each == 1 else f"{key}/{turn}", group, values)
+def _of_group(
+    name: str, known: dict[str, Any], entries: Sequence[Any] | None, count: int, each: int, at: int
+) -> Place:  # fmt: skip
+    values = {"index": at + 1, "count": count, **known}
+    return Place(f"{name}/{at + 1}", name, values | ({"entry": entries[at // each]} if entries is not None else {}))
+
+
+def _of_entry(entries: Sequence[Any], name: str, slots: Slots, at: int) -> Place:
+    number, turn = at // slots.each + 1, at % slots.each + 1
+    entry = entries[number - 1]
+    key = str(entry[slots.key]) if slots.key else _slug(entry, number) if name == "entry" else f"{number:03d}"
+    values = {"index": turn, "count": slots.each, name: entry}
+    return Place(key if slots.each == 1 else f"{key}/{turn}", "", values)
 
 
 def _slug(entry: Any, number: int) -> str:

@@ -99,7 +99,7 @@ class Recipe(ABC):
         return [Group(name="", target=target)]
 
     @abstractmethod
-    def lay_out(self, sizes: Sequence[int]) -> tuple[list[Slot], list[str]]:
+    def lay_out(self, sizes: Sequence[int]) -> tuple[Sequence[Slot], list[str]]:
         """One slot for each item, numbered from 1, batch after batch; and warnings for the person."""
 
     def after(self, sizes: Sequence[Sequence[int]]) -> list[int]:

@@ -1,6 +1,7 @@
 """A very large run's shards: dealt out, started as places come free, steered, taken up again, added up."""
 
 import asyncio
+from array import array
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -47,7 +48,7 @@ class Fleet:
     run: Run
     waiting: list[sharding.Piece] = field(default_factory=list[sharding.Piece])
     active: dict[int, Shard] = field(default_factory=dict[int, Shard])
-    ends: list[int] = field(default_factory=list[int])
+    ends: "array[int]" = field(default_factory=lambda: array("q", [0]))
     """Slots up to each planned batch."""
     lanes: dict[int, int] = field(default_factory=dict[int, int])
     broken: Exception | None = None
@@ -58,9 +59,9 @@ class Fleet:
         schedule = self.run.state.schedule
         if not schedule.pending():
             return
-        numbers = list(range(schedule.next_batch + 1, len(schedule.sizes) + 1))
+        numbers = range(schedule.next_batch + 1, len(schedule.sizes) + 1)
         again = schedule.handed_out()
-        self.ends = [0, *accumulate(schedule.sizes)]
+        self.ends = array("q", accumulate(schedule.sizes, initial=0))
         self.lanes = sharding.lanes(schedule.after)
         found = sharding.deal(numbers, again, self.lanes)
         self.waiting += found
