@@ -3,10 +3,12 @@ simulator processes of its own; a million is reckoned from the largest two, and 
 
 import argparse
 import asyncio
+import json
 import os
 import subprocess
 import sys
 import time
+import urllib.request
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,7 +92,11 @@ async def main() -> None:
     parser.add_argument("--items", type=int, action="append", help="a size; may be repeated")
     parser.add_argument("--in-flight", type=int, default=64)
     parser.add_argument("--latency", type=float, default=0.05)
+    parser.add_argument("--kill", action="store_true", help="run the first size twice, once with the worker killed")
     said = parser.parse_args()
+    if said.kill:
+        await killed((said.items or [10_000])[0], said.in_flight, said.latency)
+        return
     print("| items | s | ms an item | worker MB | server MB | store MB | database MB | longest history | histories |"
           " continued | slowest progress s |")  # fmt: skip
     print("|---|---|---|---|---|---|---|---|---|---|---|", flush=True)
@@ -108,10 +114,7 @@ async def main() -> None:
 async def measured(items: int, width: int, latency: float) -> Row:
     """One run of so many batches of one item, with a worker of its own."""
     async with server() as (client, store), simulator(("--latency", str(latency))) as address:
-        environment = os.environ | {"OPENAI_BASE_URL": address}
-        worker = subprocess.Popen(
-            [sys.executable, str(ROOT / "worker.py")], env=environment, stderr=subprocess.DEVNULL, cwd=ROOT
-        )
+        worker = _worker(address)
         try:
             request = things(store, items, batching={"size": 1, "concurrency": width})
             await asyncio.sleep(3)
@@ -129,6 +132,53 @@ async def measured(items: int, width: int, latency: float) -> Row:
         finally:
             worker.terminate()
             worker.wait(60)
+
+
+async def killed(items: int, width: int, latency: float) -> tuple[bool, int, int]:
+    """The same run twice, once with its worker killed in the middle; whether both made the same artifact, byte for
+    byte, the calls that the second one counts, and how many answers the simulator gave beyond one an item."""
+    async with server() as (client, store):
+        bytes_of: list[bytes] = []
+        counts: list[int] = []
+        extra = 0
+        for kill in (False, True):
+            async with simulator(("--latency", str(latency))) as address:
+                worker = _worker(address)
+                try:
+                    request = things(store, items, batching={"size": 1, "concurrency": width})
+                    name = f"kill-{kill}"
+                    handle = await client.start_workflow(
+                        "GenerateArtifact", request, id=name, task_queue="quire", result_type=Result
+                    )
+                    if kill:
+                        while _stats(address)["answered"] < items // 2:
+                            await asyncio.sleep(0.1)
+                        worker.kill()
+                        worker.wait()
+                        worker = _worker(address)
+                    result = await handle.result()
+                finally:
+                    worker.terminate()
+                    worker.wait(60)
+                bytes_of.append((Path(store) / name / "artifact.jsonl").read_bytes())
+                counts.append(result.usage.calls)
+                extra = _stats(address)["answered"] - items
+    same = bytes_of[0] == bytes_of[1]
+    print(f"{items} items, worker killed at half: artifact {'the same' if same else 'DIFFERS'}, calls counted "
+          f"{counts[0]} and {counts[1]}, answers that nobody heard {extra} (of {width} in flight)")  # fmt: skip
+    return same, counts[1], extra
+
+
+def _worker(address: str) -> subprocess.Popen[bytes]:
+    environment = os.environ | {"OPENAI_BASE_URL": address}
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "worker.py")], env=environment, stderr=subprocess.DEVNULL, cwd=ROOT
+    )
+
+
+def _stats(address: str) -> dict[str, int]:
+    with urllib.request.urlopen(f"{address.removesuffix('/v1')}/stats", timeout=10) as answer:
+        return json.load(answer)
 
 
 async def _row(client: Client, items: int, seconds: float, watched: Watched, store: Path) -> Row:

@@ -1,5 +1,8 @@
 """How many calls go into one activity: one, unless calls are so short or so many that the engine would be the bound.
-Pure; what was measured is in docs/performance.md."""
+Pure; what was measured is in docs/performance.md.
+
+Other figures here would send a live run's calls anew when its history is replayed: they need `workflow.patched`.
+"""
 
 from typing import NamedTuple
 

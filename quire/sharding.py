@@ -1,4 +1,7 @@
-"""How the batches of a very large run are dealt out to shards. Pure."""
+"""How the batches of a very large run are dealt out to shards. Pure.
+
+Other figures here would deal a live run's batches out anew when its history is replayed: they need `workflow.patched`.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

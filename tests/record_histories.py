@@ -15,6 +15,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
+from quire import sharding
 from quire.progress import Progress, Result
 from runtime import embedded
 from runtime.worker import hosted
@@ -24,6 +25,8 @@ from tests.conftest import example
 
 HERE = Path(__file__).parent / "histories"
 SMALL = {"size": 2}
+SMALL_SHARDS, USUAL_SHARDS = (10, 8), (sharding.SHARDED, sharding.MOST)
+"""So that a recorded run in shards is a small one; it must be replayed by the same figures."""
 CASES: dict[str, tuple[str, Options, dict[str, Any]]] = {
     "plain": ("oq_suite", Options(), {"target": 12}),
     "cut-off": ("oq_suite", Options(), {"target": 12, "model": {"name": "gpt-4o", "max_output_tokens": 1200}}),
@@ -53,6 +56,8 @@ CASES: dict[str, tuple[str, Options, dict[str, Any]]] = {
             "budget": {"tokens": 100_000},
         },
     ),
+    "several": ("oq_suite", Options(too_few=0.05), {"target": 90, "batching": {"size": 1, "concurrency": 24}}),
+    "sharded": ("oq_suite", Options(), {"target": 40, "batching": {"size": 1, "concurrency": 8}}),
     "two-models-and-twins": ("eval_dataset", Options(duplicates=0.3, strictness=0.2), {}),
 }
 
@@ -91,6 +96,13 @@ async def record(client: Client, name: str, store: str) -> None:
                 await steer(handle)
             result = await handle.result()
     print(f"{name}: {result.verdict}, {result.rounds} rounds, {result.duplicates_rejected} twins, {result.fallbacks}")
+    await keep(handle, name)
+    if name == "sharded":
+        await keep(client.get_workflow_handle(f"history-{name}/shard-002"), f"{name}-shard")
+
+
+async def keep(handle: WorkflowHandle[Any, Any], name: str) -> None:
+    """Write a history down."""
     text = (await handle.fetch_history()).to_json().replace(f"{Path.cwd()}/", "")
     (HERE / f"{name}.json").write_text(text)
 
@@ -105,6 +117,7 @@ async def main() -> None:
         ) as environment:
             await embedded.prepare(environment.client)
             for name in CASES:
+                sharding.SHARDED, sharding.MOST = SMALL_SHARDS if name == "sharded" else USUAL_SHARDS
                 if not (HERE / f"{name}.json").exists():
                     await record(environment.client, name, store)
 
