@@ -69,8 +69,10 @@ async def ask(
 
 async def _filed(store: Store, key: str, answer: Answer) -> Answer:
     """What was paid for is not given up because a disk is full for a moment, or a bucket does not answer."""
+    data = answer.dump()
     with suppress(StoreError):
-        return Answer.load(await store.put_once(key, answer.dump()))
+        there = await store.put_once(key, data)
+        return answer if there is data else Answer.load(there)
     again = AsyncRetrying(
         retry=retry_if_exception_type(StoreError), wait=wait_fixed(2), stop=stop_after_delay(60), reraise=True
     )
@@ -78,7 +80,7 @@ async def _filed(store: Store, key: str, answer: Answer) -> Answer:
         with attempt:
             if activity.in_activity():
                 activity.heartbeat()
-            return Answer.load(await store.put_once(key, answer.dump()))
+            return Answer.load(await store.put_once(key, data))
     raise AssertionError("tenacity returns or raises")
 
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 _SMALL = ("batches/", "responses/", "calls/")
 """Small files that are read one after another in their thousands: a plain read takes a fifth of what obstore takes."""
 _PIECE = 1 << 18
-"""Bytes that are written at a time."""
+"""Bytes that are read and written at a time."""
+_PART = 8 << 20
+"""The same for what is written to a bucket, which takes large files in parts of 5 MB and more."""
 
 
 class StoreError(OSError):
@@ -61,7 +63,7 @@ class Store:
         folder = _folder(workflow_id)
         self._read = 0
         self._local = "://" not in root
-        """Whether it is a folder: a small file of one is read and written in less time than a thread takes to begin."""
+        """Whether it is a folder: a small file of one is read in less time than a thread takes to begin."""
         if not self._local:
             self.address = f"{root.rstrip('/')}/{folder}"
             self._store = _opened(self.address)
@@ -86,19 +88,13 @@ class Store:
     async def put(self, key: str, data: bytes) -> None:
         """Write, whole or not at all; an older version is replaced. Raises StoreError, as all methods do."""
         with self._told("written", key):
-            if self._local:
-                obstore.put(self._store, key, data)
-            else:
-                await obstore.put_async(self._store, key, data)
+            await obstore.put_async(self._store, key, data)
 
     async def put_once(self, key: str, data: bytes) -> bytes:
         """Write unless it is there; what is there in the end."""
         try:
             with self._told("written", key):
-                if self._local:
-                    obstore.put(self._store, key, data, mode="create")
-                else:
-                    await obstore.put_async(self._store, key, data, mode="create")
+                await obstore.put_async(self._store, key, data, mode="create")
         except AlreadyExistsError:
             return await self.get(key) or data
         return data
@@ -113,7 +109,6 @@ class Store:
                         await asyncio.sleep(0)
                     if key.startswith(_SMALL):  # names of our own making, the same on disk as here
                         return (self._folder / key).read_bytes()
-                    return bytes(obstore.get(self._store, key).bytes())
                 answer = await obstore.get_async(self._store, key)
                 return bytes(await answer.bytes_async())
         except FileNotFoundError:
@@ -126,7 +121,7 @@ class Store:
         except FileNotFoundError:
             return
         rest = b""
-        async for piece in answer.stream():
+        async for piece in answer.stream(min_chunk_size=_PIECE):
             *whole, rest = (rest + bytes(piece)).split(b"\n")
             for line in whole:
                 yield line
@@ -153,7 +148,8 @@ class Store:
     async def writer(self, key: str) -> AsyncGenerator["Writer"]:
         """Stream a file: what is written within the block is the file, an older version is replaced."""
         with self._told("written", key):
-            async with obstore.open_writer_async(self._store, key) as sink:
+            buffered = _PIECE if self._local else _PART
+            async with obstore.open_writer_async(self._store, key, buffer_size=buffered) as sink:
                 writer = Writer(sink)
                 yield writer
                 await writer.flush()
