@@ -109,7 +109,7 @@ class Fleet:
             orders=orders.model_copy(update=self._common()),
             groups=groups,
             batches=len(batches),
-            marks=max(5, min(20, 1000 // max(1, self.dealt))),
+            marks=max(4, min(20, 400 // max(1, self.dealt))),
         )
         said = ranges([batch.root for batch in batches])
         numbers = sorted(number for batch in batches for number in batch.slots)
