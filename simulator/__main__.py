@@ -61,6 +61,8 @@ def main() -> None:
     parser.add_argument("--funds", type=int, help="calls until the account is empty")
     parser.add_argument("--quota", type=int, help="calls until the day's quota is spent")
     parser.add_argument("--quota-seconds", type=_seconds, default=3600.0, help="when it resets (%(default)s)")
+    parser.add_argument("--rpm", type=int, help="calls of a model in any minute; those above it get 429")
+    parser.add_argument("--tpm", type=int, help="tokens of a model in any minute, in and out")
     parser.add_argument("--duplicates", type=_share, default=0.0, help="share of items that repeat others")
     kinds = ("none", "numbers", "word", "order")
     parser.add_argument("--twist", choices=kinds, default="none", help="what differs between repeats (%(default)s)")

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from simulator import faults
 from simulator.answers import REASONING, answer
 from simulator.faults import HEADERS
+from simulator.limits import Came
 from simulator.options import FAULTS, Options
 from simulator.stream import streamed
 from simulator.tally import Tally, tokens
@@ -54,6 +55,10 @@ class Simulator:
         texts = [body["input"]] if isinstance(body["input"], str) else list(body["input"])
         self.tally.embedded += len(texts)
         spent = sum(tokens(text) for text in texts)
+        came = self._came(body["model"], spent)
+        if came.refused:
+            return faults.rate_limited(self.options)
+        came.tokens = spent
         rows = [
             {"object": "embedding", "index": index, "embedding": vector(text, body.get("dimensions") or 256)}
             for index, text in enumerate(texts)
@@ -89,6 +94,10 @@ class Simulator:
             return faults.error(400, "the body must be JSON with `model` and `messages`", "invalid_request_error")
         if options.record:
             self.bodies.append(body)
+        prompt = sum(len(str(message.get("content") or "")) for message in body["messages"]) // 4
+        came = self._came(body["model"], prompt)
+        if came.refused:
+            return faults.rate_limited(options)
         fault = self._fault()
         if fault != "rate_limit":  # a limiter answers at once
             await asyncio.sleep(options.slow_seconds if fault == "slow" else options.latency)
@@ -97,14 +106,18 @@ class Simulator:
             return refused
         if (none := await faults.transport(fault, options)) is not None:
             return none
-        return await self._answered(body, fault)
+        return await self._answered(body, fault, came)
 
-    async def _answered(self, body: dict[str, Any], fault: str | None) -> Response:
+    def _came(self, model: str, prompt: int) -> Came:
+        return self.tally.logs[model].came(prompt, rpm=self.options.rpm, tpm=self.options.tpm)
+
+    async def _answered(self, body: dict[str, Any], fault: str | None, came: Came) -> Response:
         options = self.options
         canonical = json.dumps(body, sort_keys=True)
         seed = hashlib.sha256(f"{options.seed}/{canonical}".encode()).hexdigest()
         prompt = "\n".join(str(message.get("content") or "") for message in body["messages"])
         reply = answer(body, seed, options, fault, cached=self.tally.cached(prompt))
+        came.tokens = reply["usage"]["total_tokens"]
         cut = fault == "stream_cut"
         self._count(canonical, reply["usage"], whole=not cut)
         if body.get("stream"):

@@ -49,6 +49,10 @@ class Options:
     """Calls that are answered before the account is empty."""
     quota: int | None = None
     """Calls that are answered before the day's quota is spent."""
+    rpm: int | None = None
+    """Calls of a model in any minute; those above it are refused."""
+    tpm: int | None = None
+    """Tokens of a model in any minute, in and out."""
     quota_seconds: float = 3600.0
     """When a spent quota says that it resets."""
     record: bool = False

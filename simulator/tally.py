@@ -1,8 +1,10 @@
 """What the simulator counts, for `/stats`."""
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
 from typing import Any
+
+from simulator.limits import Log
 
 
 def tokens(text: str) -> int:
@@ -25,11 +27,18 @@ class Tally:
     faults: Counter[str] = field(default_factory=Counter[str])
     answered_prompts: Counter[str] = field(default_factory=Counter[str])
     recent: deque[str] = field(default_factory=lambda: deque[str](maxlen=64))
+    logs: defaultdict[str, Log] = field(default_factory=lambda: defaultdict(Log))
+    """What came when, by model."""
 
     def shown(self) -> dict[str, Any]:
         """As JSON; `answered_prompts` counts how often each request body was answered with 200."""
-        kept = {key: value for key, value in self.__dict__.items() if key != "recent"}
-        return kept | {"faults": dict(self.faults), "answered_prompts": dict(self.answered_prompts)}
+        kept = {key: value for key, value in self.__dict__.items() if key not in ("recent", "logs")}
+        seconds = {model: log.shown() for model, log in self.logs.items()}
+        return kept | {
+            "faults": dict(self.faults),
+            "answered_prompts": dict(self.answered_prompts),
+            "seconds": seconds,
+        }
 
     def cached(self, prompt: str) -> int:
         """Tokens of the longest start that an earlier prompt had too, in steps of 128 and from 1,024, as at OpenAI."""
