@@ -16,6 +16,8 @@ DEDUPLICATE, EXTEND, ASSEMBLE, VERIFY = "deduplicate", "extend", "assemble", "ve
 WORKFLOW, SHARD = "GenerateArtifact", "GenerateShard"
 SHARD_REPORT = "shard_report"
 """The signal by which a shard tells the run how far it is."""
+RATES, LEASE = "Rates", "lease"
+"""The workflow that keeps an endpoint's rates, and its update."""
 
 FATAL = ("NotFoundError",)
 """Failure types that no other batch can escape: the run stops at once instead of failing slot by slot."""
@@ -23,6 +25,8 @@ MENDABLE = ("AuthenticationError", "PermissionDeniedError", "InsufficientQuota",
 """Failure types that a person can mend from outside: the run pauses, says what to do, and goes on when resumed."""
 ASLEEP = "QuotaSpent"
 """A quota that resets at a time that the failure's first detail tells, in seconds since 1970: the run sleeps."""
+TURN = "AwaitsItsTurn"
+"""A call that an endpoint's rates leave no room for yet; it comes again."""
 DIVISIBLE = ("BadRequestError", "UnprocessableEntityError", "ContextExceeded")
 """Failure types that may be one slot's doing: the batch is halved until the bad slot stands alone."""
 
