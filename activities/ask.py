@@ -19,6 +19,7 @@ from activities.body import Form, body_of, in_form
 from activities.endpoint import Endpoints
 from activities.failures import UnusableAnswer, again, from_status
 from activities.store import Store, StoreError, digest
+from activities.turn import turn, waited
 from quire.request import ModelChoice
 from recipes.spine import Question, strict
 
@@ -63,7 +64,7 @@ async def ask(
         return Answer.load(await store.put_once(key, begun))
     if shared and (paid := await reuse.find(store, name)) is not None:
         return Answer.load(await store.put_once(key, replace(paid, reused=True).dump()))
-    answer = await _answered(Call(store, endpoints, model, body, part, stream=stream))
+    answer = await _answered(Call(store, endpoints, model, body, part, stream=stream, expected=expected))
     return await _filed(store, key, answer)
 
 
@@ -97,13 +98,21 @@ class Call:
     """One call: what is sent where, and what is heard of it while it lasts."""
 
     def __init__(
-        self, store: Store, endpoints: Endpoints, model: ModelChoice, body: dict[str, Any], part: str, *, stream: bool
+        self,
+        store: Store,
+        endpoints: Endpoints,
+        model: ModelChoice,
+        body: dict[str, Any],
+        part: str,
+        *,
+        stream: bool,
+        expected: int = 0,
     ) -> None:
         self.store, self.endpoints, self.model, self.body = store, endpoints, model, body
-        self.part, self.stream = part, stream
+        self.part, self.stream, self.expected = part, stream, expected
         self.limit = model.timeout_seconds * (1.5 if "max_completion_tokens" in body else 1)
-        self.beats: list[Any] = []
-        """What the next heartbeat says: complete items so far."""
+        self.items = 0
+        """Complete items so far, for the next heartbeat."""
         self._written = time.monotonic()
 
     async def made(self) -> Answer:
@@ -125,15 +134,17 @@ class Call:
     async def _sent(self, form: Form) -> Answer:
         throttle = self.endpoints.throttle(self.model)
         client, body = self.endpoints.client(self.model), in_form(self.body, form)
-        async with throttle.slot():
+        prompt = sum(len(message["content"]) for message in body["messages"])
+        async with throttle.slot(), turn(self.endpoints, self.model, prompt, self.expected) as took:
             async with asyncio.timeout(self.limit):
                 sent = wire.streamed(client, body, self._heard) if self.stream else wire.whole(client, body)
                 answer = await sent
+            took.told(answer.usage["prompt_tokens"], answer.usage["completion_tokens"])
             throttle.answered()
             return answer
 
     async def _heard(self, answer: Answer, items: int) -> None:
-        self.beats = [items]
+        self.items = items
         if time.monotonic() - self._written >= PUT_AWAY:
             self._written = time.monotonic()
             await self.store.put(self.part, answer.dump())
@@ -152,7 +163,7 @@ async def _answered(call: Call) -> Answer:
 @asynccontextmanager
 async def failing(endpoints: Endpoints, model: ModelChoice) -> AsyncGenerator[None]:
     """Turn what goes wrong in a call into the failure as Temporal is to treat it."""
-    attempt = activity.info().attempt if activity.in_activity() else 1
+    attempt = max(1, activity.info().attempt - waited()) if activity.in_activity() else 1
     try:
         yield
     except APIStatusError as error:
@@ -177,7 +188,7 @@ async def _heartbeats(call: Call) -> AsyncGenerator[None]:
     async def beat() -> None:
         while True:
             await asyncio.sleep(1.0 if call.stream else BEAT)
-            activity.heartbeat(*call.beats)
+            activity.heartbeat(call.items, waited())
 
     task = asyncio.create_task(beat())
     try:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from activities.body import FORMS, OPENAI, Form
 from activities.failures import setup_error
+from activities.leases import Leasing, keeper, of_process
+from activities.pace import Pace
 from activities.throttle import Throttle
 from quire.request import ModelChoice
 
@@ -20,13 +22,16 @@ SIMULATOR = "simulator"
 class Endpoints:
     """One client per address and key variable, made when first needed.
 
-    `offline` is the address of the simulator where neither OPENAI_API_KEY nor OPENAI_BASE_URL is set.
+    `offline` is the address of the simulator where neither OPENAI_API_KEY nor OPENAI_BASE_URL is set. `leasing` is how
+    leases of the rates are had; where there is no server, this process is thought to be the only one.
     """
 
     offline: str | None = None
+    leasing: Leasing = field(default_factory=of_process)
     _clients: dict[tuple[str, str], "AsyncOpenAI"] = field(default_factory=dict[tuple[str, str], "AsyncOpenAI"])
     _forms: dict[tuple[str, str], Form] = field(default_factory=dict[tuple[str, str], Form])
     _throttles: defaultdict[tuple[str, str], Throttle] = field(default_factory=lambda: defaultdict(Throttle))
+    _paces: dict[tuple[str, str], Pace] = field(default_factory=dict[tuple[str, str], Pace])
 
     def address(self, model: ModelChoice) -> str:
         """Where calls go."""
@@ -40,6 +45,16 @@ class Endpoints:
     def throttle(self, model: ModelChoice) -> Throttle:
         """What bounds the calls in flight of this endpoint and model, for all runs of this worker."""
         return self._throttles[self.address(model), model.name]
+
+    def pace(self, model: ModelChoice) -> Pace | None:
+        """What calls wait for where this endpoint and model have rates, by this choice or by another run's."""
+        key = self.identity(model), model.name
+        known = self._paces.get(key)
+        if model.rpm is None and model.tpm is None:
+            return known if known is not None and known.live else None
+        if known is None:
+            known = self._paces[key] = Pace(keeper(*key), self.leasing)
+        return known
 
     def forms(self, model: ModelChoice) -> tuple[Form, ...]:
         """The forms of structured output to be tried: the one that this endpoint took, else all, best first."""
@@ -74,7 +89,9 @@ class Endpoints:
         return key or "none"
 
     async def close(self) -> None:
-        """Close every client."""
+        """Close every client, and lease no more."""
+        for pace in self._paces.values():
+            await pace.close()
         for client in self._clients.values():
             await client.close()
         self._clients.clear()

@@ -11,6 +11,7 @@ from activities.endpoint import SIMULATOR, Endpoints
 from activities.failures import UnusableAnswer, setup_error
 from activities.price import list_price
 from activities.store import Store, digest
+from activities.turn import turn
 from quire.likeness import Like
 from quire.outcome import Usage
 from quire.request import ModelChoice, Request
@@ -90,10 +91,11 @@ class Vectors:
 
     def __init__(self, store: Store, endpoints: Endpoints, request: Request) -> None:
         said = request.duplicates.embedding
-        changes = {
+        changes: dict[str, Any] = {
             key: value for key, value in (("base_url", said.base_url), ("api_key_env", said.api_key_env)) if value
         }
-        self.model: ModelChoice = request.model.model_copy(update={"name": said.name, **changes})
+        changes |= {"name": said.name, "rpm": said.rpm, "tpm": said.tpm}
+        self.model: ModelChoice = request.model.model_copy(update=changes).paced_as(request.model)
         self.dimensions = said.dimensions
         self.store, self.endpoints = store, endpoints
         self.usage = Usage()
@@ -120,12 +122,17 @@ class Vectors:
 
     async def _asked(self, texts: Sequence[str]) -> list[list[float]]:
         extra: dict[str, Any] = {"dimensions": self.dimensions} if self.dimensions else {}
-        async with failing(self.endpoints, self.model), self.endpoints.throttle(self.model).slot():
+        async with (
+            failing(self.endpoints, self.model),
+            self.endpoints.throttle(self.model).slot(),
+            turn(self.endpoints, self.model, sum(map(len, texts)), None) as took,
+        ):
             answer = await self.endpoints.client(self.model).embeddings.create(
                 model=self.model.name, input=list(texts), encoding_format="float", **extra
             )
             if len(answer.data) != len(texts):
                 raise UnusableAnswer(f"{len(texts)} texts were sent, and {len(answer.data)} vectors came back")
+            took.told(answer.usage.prompt_tokens if answer.usage else sum(map(len, texts)) // 4, 0)
         counted = Usage(calls=1, prompt_tokens=answer.usage.prompt_tokens if answer.usage else 0)
         self.simulated = self.endpoints.identity(self.model) == SIMULATOR
         cost = 0.0 if self.simulated else list_price(self.model.name, counted)

@@ -47,7 +47,14 @@ class ModelChoice(Part):
     stream: Literal["auto"] | StrictBool = Field(
         default="auto", description="take answers piece by piece; auto: those that are expected to be long"
     )
+    rpm: Positive | None = Field(default=None, description="calls a minute, over all workers and runs")
+    tpm: Positive | None = Field(default=None, description="tokens a minute, in and out, over all workers and runs")
     fallbacks: tuple["Fallback", ...] = Field(default=(), description="other models, when tries are used up")
+
+    @property
+    def limited(self) -> bool:
+        """Whether it, or a model that may take its place, has a rate that must not be passed."""
+        return any(choice.rpm is not None or choice.tpm is not None for choice in (self, *self.fallbacks))
 
     def instead(self, step: int) -> "ModelChoice":
         """This model, or the one that takes its place after `step` changes."""
@@ -55,7 +62,16 @@ class ModelChoice(Part):
             return self
         other = self.fallbacks[step - 1]
         changes = {key: value for key, value in other.model_dump().items() if value is not None}
-        return ModelChoice.model_validate(self.model_dump(exclude={"fallbacks"}) | changes)
+        changed = ModelChoice.model_validate(self.model_dump(exclude={"fallbacks", "rpm", "tpm"}) | changes)
+        return changed.paced_as(self)
+
+    def paced_as(self, other: "ModelChoice") -> "ModelChoice":
+        """With the other one's rates where both are the same model at the same address and this one names none."""
+        same = (self.name, self.base_url) == (other.name, other.base_url)
+        if not same or self.rpm is not None or self.tpm is not None:
+            return self
+        said = {key: value for key, value in (("rpm", other.rpm), ("tpm", other.tpm)) if value is not None}
+        return self.model_copy(update=said)
 
 
 class Fallback(Part):
@@ -67,6 +83,8 @@ class Fallback(Part):
     api_key_env: StrictStr | None = Field(
         default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="the same key where absent"
     )
+    rpm: Positive | None = Field(default=None, description="calls a minute of this model")
+    tpm: Positive | None = Field(default=None, description="tokens a minute of this model")
 
 
 class Hedge(Part):
@@ -121,6 +139,8 @@ class Embedding(Part):
     base_url: StrictStr | None = Field(default=None, description="the model's own endpoint where absent")
     api_key_env: StrictStr | None = Field(default=None, description="the model's own key where absent")
     dimensions: Positive | None = Field(default=None, description="asked of models that can make shorter vectors")
+    rpm: Positive | None = Field(default=None, description="calls a minute of this model")
+    tpm: Positive | None = Field(default=None, description="tokens a minute of this model")
 
 
 class Duplicates(Part):
@@ -197,7 +217,7 @@ class Request(Part):
     @property
     def generator(self) -> ModelChoice:
         """The model that makes the items."""
-        return self.worker_model or self.model
+        return self.worker_model.paced_as(self.model) if self.worker_model else self.model
 
 
 __all__ = [

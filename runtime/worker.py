@@ -12,11 +12,13 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 from activities.endpoint import Endpoints
 from activities.hosted import Activities
+from activities.leases import of_server
 from runtime.build import build_id
 from runtime.embedded import search_attributes_known
 from runtime.offline import simulator
 from runtime.settings import TASK_QUEUE
 from workflows.generate_artifact import GenerateArtifact
+from workflows.rates import Rates
 from workflows.shard import GenerateShard
 
 GRACE = timedelta(seconds=30)
@@ -38,7 +40,7 @@ class Hosted:
 async def hosted(client: Client, *, grace: timedelta = GRACE, cached: int = 1000) -> AsyncGenerator[Hosted]:
     """Run a worker for the length of the block, with the simulator where no endpoint is set."""
     async with AsyncExitStack() as stack:
-        endpoints = Endpoints()
+        endpoints = Endpoints(leasing=of_server(client, TASK_QUEUE))
         stack.push_async_callback(endpoints.close)
         simulated = not (os.environ.get("OPENAI_API_KEY") or os.environ.get("OPENAI_BASE_URL"))
         if simulated:
@@ -48,7 +50,7 @@ async def hosted(client: Client, *, grace: timedelta = GRACE, cached: int = 1000
             Worker(
                 client,
                 task_queue=TASK_QUEUE,
-                workflows=[GenerateArtifact, GenerateShard],
+                workflows=[GenerateArtifact, GenerateShard, Rates],
                 activities=Activities(endpoints, search_attributes=known).all(),
                 workflow_runner=runner(),
                 max_cached_workflows=cached,

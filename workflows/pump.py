@@ -58,7 +58,7 @@ def _taken(run: Run) -> Batch:
 
 def _bundle(run: Run) -> Bundle:
     state, batching = run.state, run.request.batching
-    if state.singly or batching.hedge is not None or run.alone():
+    if state.singly or batching.hedge is not None or run.request.generator.limited or run.alone():
         return Bundle(1, 1)
     width = batching.concurrency
     seconds = state.seconds_a_call if state.calls_timed else None

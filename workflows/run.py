@@ -9,7 +9,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from quire.batching import capacity
-from quire.contracts import ASLEEP, MENDABLE, Job
+from quire.contracts import ASLEEP, MENDABLE, TURN, Job
 from quire.progress import Progress, Result, Waits
 from quire.request import Request
 from quire.slots import Batch
@@ -135,7 +135,7 @@ class Run:
             self.state.trouble = Trouble(kind=failure.type or "", said=failure.message[:300])
         elif resumed == self.state.resumed and asleep:
             self.state.until = max(self.state.until or 0.0, float(failure.details[0]))
-        return mendable or asleep
+        return mendable or asleep or failure.type == TURN
 
     async def mended(self) -> None:
         """Return when what holds the run is over, or the run is to end."""
