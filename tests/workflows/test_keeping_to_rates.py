@@ -127,6 +127,14 @@ async def test_the_keeper_begins_a_new_history_and_forgets_nothing(client, monke
         assert described.workflow_type == RATES
 
 
+async def test_forty_processes_that_ask_in_the_same_instant_are_all_answered(client):
+    async with hosted(client):
+        leased, name = of_server(client, "quire"), keeper("http://nowhere/v1", "many")
+        asks = [Ask(holder=f"h{number}", rpm=60_000, calls=10) for number in range(40)]
+        leases = await asyncio.gather(*(leased(name, ask, f"lease-{ask.holder}") for ask in asks))
+    assert sum(lease.calls or 0 for lease in leases) >= 350
+
+
 async def test_a_keeper_that_nobody_asks_ends_and_is_started_by_the_next_lease(client, monkeypatch):
     from workflows import rates
 
