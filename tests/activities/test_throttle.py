@@ -1,8 +1,8 @@
-"""Calls in flight fall when an endpoint says 429, and recover call by call."""
+"""Calls in flight fall when an endpoint says 429, and recover call by call; runs that wait take turns."""
 
 import asyncio
 
-from activities.throttle import MOST, PAUSE, STEP, Throttle
+from activities.throttle import MOST, PAUSE, STEP, Throttle, Turn
 
 
 def refused(throttle: Throttle, now: list[float], count: int) -> float:
@@ -74,3 +74,72 @@ async def test_a_call_that_is_cancelled_while_it_waits_gives_its_turn_on():
     await asyncio.sleep(0.01)
     second.cancel()
     assert await asyncio.wait_for(asyncio.gather(first, third), 2) == ["done", "done"]
+
+
+async def turns(throttle: Throttle, waiting: list[Turn]) -> list[str]:
+    """The runs in the order in which their calls get through, a call ending whenever one has begun."""
+    order: list[str] = []
+
+    async def call(turn: Turn) -> None:
+        async with throttle.slot(turn):
+            order.append(turn.run)
+            await asyncio.sleep(0.001)
+
+    await asyncio.gather(*(call(turn) for turn in waiting))
+    return order
+
+
+async def test_runs_take_turns_however_many_calls_one_of_them_has_waiting():
+    throttle = Throttle()
+    throttle.limit = throttle.most = 1
+    order = await turns(throttle, [Turn(run="big")] * 50 + [Turn(run="small")] * 5 + [Turn(run="other")] * 5)
+    assert order[1:13].count("small") >= 4 and order[1:13].count("other") >= 4
+    assert order[20:] == ["big"] * 40, "and nobody is left out"
+
+
+async def test_a_run_that_comes_late_gets_the_places_that_come_free_until_it_has_its_share():
+    throttle = Throttle()
+    throttle.limit = throttle.most = 8
+    flying: list[str] = []
+
+    async def call(run: str, until: asyncio.Event) -> None:
+        async with throttle.slot(Turn(run=run)):
+            flying.append(run)
+            await until.wait()
+
+    ends, never = asyncio.Event(), asyncio.Event()
+    first = [asyncio.create_task(call("big", ends)) for _ in range(4)]
+    rest = [asyncio.create_task(call("big", never)) for _ in range(100)]
+    await asyncio.sleep(0)
+    small = [asyncio.create_task(call("small", never)) for _ in range(10)]
+    await asyncio.sleep(0)
+    assert flying == ["big"] * 8
+    ends.set()
+    await asyncio.gather(*first)
+    await asyncio.sleep(0.01)
+    assert flying[8:] == ["small"] * 4
+    for task in rest + small:
+        task.cancel()
+    await asyncio.gather(*rest, *small, return_exceptions=True)
+    assert throttle.in_flight == 0
+
+
+async def test_a_higher_priority_goes_first():
+    throttle = Throttle()
+    throttle.limit = throttle.most = 2
+    order = await turns(throttle, [Turn(5, "low")] * 10 + [Turn(3, "usual")] * 10 + [Turn(1, "high")] * 10)
+    assert order[2:] == ["high"] * 10 + ["usual"] * 10 + ["low"] * 8
+
+
+async def test_a_place_that_came_in_the_instant_of_a_cancel_is_passed_on():
+    throttle = Throttle()
+    throttle.limit = throttle.most = 1
+    holding = throttle.slot()
+    await holding.__aenter__()
+    waiting = [asyncio.create_task(turns(throttle, [Turn(run=run)])) for run in ("gone", "next")]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await holding.__aexit__(None, None, None)
+    waiting[0].cancel()
+    assert await asyncio.wait_for(waiting[1], 2) == ["next"]
+    assert throttle.in_flight == 0
