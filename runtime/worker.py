@@ -23,6 +23,9 @@ from workflows.shard import GenerateShard
 
 GRACE = timedelta(seconds=30)
 """Calls in flight, which are paid for, may finish this long after SIGTERM."""
+SLOTS = 2000
+"""Activities at a time: twice what one run can have, so that a second one does not wait for its slots. Where there are
+still more, the server's queue decides which come first."""
 runner: type[WorkflowRunner] = UnsandboxedWorkflowRunner
 """The sandbox costs half of what a workflow task costs and some megabytes a run. It guards against mistakes in code
 that is ours, so it is the tests that put it here."""
@@ -37,7 +40,9 @@ class Hosted:
 
 
 @asynccontextmanager
-async def hosted(client: Client, *, grace: timedelta = GRACE, cached: int = 1000) -> AsyncGenerator[Hosted]:
+async def hosted(
+    client: Client, *, grace: timedelta = GRACE, cached: int = 1000, slots: int = SLOTS
+) -> AsyncGenerator[Hosted]:
     """Run a worker for the length of the block, with the simulator where no endpoint is set."""
     async with AsyncExitStack() as stack:
         endpoints = Endpoints(leasing=of_server(client, TASK_QUEUE))
@@ -54,7 +59,7 @@ async def hosted(client: Client, *, grace: timedelta = GRACE, cached: int = 1000
                 activities=Activities(endpoints, search_attributes=known).all(),
                 workflow_runner=runner(),
                 max_cached_workflows=cached,
-                max_concurrent_activities=1000,
+                max_concurrent_activities=slots,
                 graceful_shutdown_timeout=grace,
                 build_id=build_id(),
                 # else the worker that has the workflow keeps most of its calls, and others beside it stand idle
