@@ -8,10 +8,10 @@ from typing import Any
 from activities.store import Store
 from quire.progress import Result
 from quire.request import Request
-from runtime import request_file
+from runtime import ranks, request_file
 from runtime.connect import connected
 from runtime.preflight import keys_are_accepted
-from runtime.runs import find, new_id, outcome_of
+from runtime.runs import find, is_live, new_id, outcome_of
 from runtime.seeing import begin
 from runtime.worker import hosted
 
@@ -28,17 +28,23 @@ class GenerationFailed(Exception):
 
 
 async def generate(
-    request: Mapping[str, Any] | Request | str | Path, *, id: str | None = None, base: str | Path | None = None
+    request: Mapping[str, Any] | Request | str | Path,
+    *,
+    id: str | None = None,
+    base: str | Path | None = None,
+    priority: int | None = None,
 ) -> Artifact:
     """Make an artifact and return it; the batching does not show.
 
     `request` is what a request file holds, or that file's path. Paths in it are relative to the file, else to `base`,
-    else to the current folder. The same `id` again goes on with that run, or gives its artifact. A worker runs in this
-    process for as long as the call takes; the server is the one that the environment names, else the embedded one.
+    else to the current folder. The same `id` again goes on with that run, or gives its artifact. `priority` is 1, which
+    goes first, to 5; a run without one has 3. A worker runs in this process for as long as the call takes; the server
+    is the one that the environment names, else the embedded one.
 
     Returns the artifact, complete or partial: `artifact["metadata"]["verdict"]` tells. Raises SetupError for a request
     that is wrong, before anything is paid for, and GenerationFailed where nothing was made.
     """
+    ranks.checked(priority)
     if isinstance(request, str | Path):
         laid = request_file.load(Path(request))
     else:
@@ -50,8 +56,10 @@ async def generate(
         known = await find(connection.client, name)
         if known is None:
             await keys_are_accepted(laid.plan.request)
+        elif await is_live(known):
+            await ranks.change(connection.client, name, priority)
         async with hosted(connection.client):
-            handle = known or await begin(connection, name, laid)
+            handle = known or await begin(connection, name, laid, priority)
             result, failure = await outcome_of(handle)
     if result is None or result.artifact is None:
         reason = failure[0] if failure else "; ".join(slot.reason for slot in (result.failed_slots if result else []))

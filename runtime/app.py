@@ -17,6 +17,7 @@ GROUPS = {
 Json = Annotated[bool, Parameter(name="--json", negative=(), help="print JSON and nothing else")]
 Overrides = Annotated[list[str] | None, Parameter(name="--set", negative=(), help="override a field: target=10")]
 Concurrency = Annotated[int | None, Parameter(help="calls in flight: the same as --set batching.concurrency=N")]
+Rank = Annotated[int | None, Parameter(help="1, which goes first, to 5; a run without one has 3")]
 Target = Annotated[Path, Parameter(help="the request, YAML or JSON")]
 Id = Annotated[str, Parameter(help="the run's workflow id")]
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from runtime import embedded, logs, screen, summary
-from runtime.app import Concurrency, Id, Json, Overrides, Target, command, overrides
+from runtime import embedded, logs, ranks, screen, summary
+from runtime.app import Concurrency, Id, Json, Overrides, Rank, Target, command, overrides
 from runtime.connect import connected
 from runtime.errors import SetupError
 from runtime.request_file import load
@@ -28,14 +28,15 @@ async def run(
     fresh: Annotated[
         bool, Parameter(negative=(), help="ask anew even where an earlier run paid for the answer")
     ] = False,
+    priority: Rank = None,
     detach: Annotated[bool, Parameter(negative=(), help="start the run and leave it to other workers")] = False,
     json: Json = False,
 ) -> int:
     """Start a run, or attach to it, and show it until it ends. Ctrl-C leaves the run as it is, to go on later."""
     logs.configure()
-    code, _ = await run_checked(
-        load(request, overrides(set, concurrency, fresh=fresh)), request, id=id, detach=detach, json=json
-    )
+    ranks.checked(priority)
+    laid = load(request, overrides(set, concurrency, fresh=fresh))
+    code, _ = await run_checked(laid, request, id=id, priority=priority, detach=detach, json=json)
     return code
 
 

@@ -10,8 +10,8 @@ from activities.assemble import rebuild as rebound
 from activities.bound import open_shelf
 from activities.store import Store
 from quire.progress import Progress
-from runtime import logs, screen
-from runtime.app import Id, Json, command
+from runtime import logs, ranks, screen
+from runtime.app import Id, Json, Rank, command
 from runtime.connect import Connection, connected
 from runtime.errors import SetupError
 from runtime.runs import Handle, attach, is_live, outcome_of, progress_soon, request_of, start_again
@@ -20,9 +20,10 @@ from runtime.worker import hosted
 
 
 @command
-async def resume(id: Id, /, *, json: Json = False) -> int:
+async def resume(id: Id, /, *, priority: Rank = None, json: Json = False) -> int:
     """Go on with a run that was paused, interrupted, cancelled or ended partial; nothing is paid for twice."""
     logs.configure()
+    ranks.checked(priority)
     async with connected(start_embedded=True) as connection:
         handle = await attach(connection.client, id)
         if not await is_live(handle):
@@ -30,7 +31,8 @@ async def resume(id: Id, /, *, json: Json = False) -> int:
             if result is not None and result.verdict == "complete":
                 screen.note(f"run {id} is complete already")
                 return (await tell(connection, handle, json=json))[0]
-            return await go_on(connection, handle, json=json)
+            return await go_on(connection, handle, json=json, priority=priority)
+        await ranks.change(connection.client, id, priority)
         async with hosted(connection.client):
             progress = await progress_soon(handle)
             if progress is not None:
@@ -46,13 +48,15 @@ def _say(id: str, progress: Progress) -> None:
         screen.note(f"going on with {id} from the plan")
 
 
-async def go_on(connection: Connection, handle: Handle, *, json: bool, more: int = 0) -> int:
+async def go_on(
+    connection: Connection, handle: Handle, *, json: bool, more: int = 0, priority: int | None = None
+) -> int:
     """Take an ended run over: what is filled stays, what is open, and `more`, is made."""
     request = await request_of(connection.client, handle)
     store = Store(request.output.store, handle.id)
     plan = await planfile.read(store)
     there = len(await open_shelf(store))
-    again = await start_again(connection.client, handle.id, request, more=more)
+    again = await start_again(connection.client, handle.id, request, more=more, priority=priority)
     total = len(plan.slots) + more if plan else "?"
     screen.note(f"going on with {handle.id} from {there}/{total}; only what is open is asked for")
     async with hosted(connection.client):

@@ -22,6 +22,7 @@ from activities.documents import addresses
 from quire.contracts import FATAL, WORKFLOW
 from quire.progress import Progress, Result
 from quire.request import Request
+from runtime import ranks
 from runtime.errors import SetupError
 from runtime.settings import TASK_QUEUE
 from workflows.state import State
@@ -82,10 +83,14 @@ async def progress_soon(handle: Handle) -> Progress | None:
     return None
 
 
-async def start_again(client: Client, name: str, request: Request, *, more: int = 0) -> Handle:
-    """A new run under the id of one that has ended: it takes over what is filled and makes what is open, and `more`."""
+async def start_again(
+    client: Client, name: str, request: Request, *, more: int = 0, priority: int | None = None
+) -> Handle:
+    """A new run under the id of one that has ended: it takes over what is filled and makes what is open, and `more`.
+    It has that one's priority unless another is given."""
     state = State(take_over=True, more=more)
-    return await start(client, name, request, state, reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE)
+    known = priority or await ranks.priority_of(client.get_workflow_handle(name))
+    return await start(client, name, request, state, priority=known, reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE)
 
 
 async def start(
@@ -94,9 +99,10 @@ async def start(
     request: Request,
     state: State | None = None,
     *,
+    priority: int | None = None,
     reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
 ) -> Handle:
-    """Start the run, or attach to one that somebody else started in this instant."""
+    """Start the run, or attach to one that somebody else started in this instant. `priority`: 1, the highest, to 5."""
     handle: Handle = await client.start_workflow(
         WORKFLOW,
         args=[request, *([state] if state else [])],
@@ -105,6 +111,7 @@ async def start(
         result_type=Result,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         id_reuse_policy=reuse,
+        priority=ranks.rank(name, priority),
         static_summary=f"{request.recipe} with {request.model.name}",
     )
     return handle

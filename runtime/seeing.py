@@ -11,12 +11,12 @@ from activities import outside
 from activities.documents import upload
 from activities.store import Store
 from quire.progress import Result
-from runtime import screen
+from runtime import ranks, screen
 from runtime.connect import Connection, connected
 from runtime.errors import SetupError
 from runtime.preflight import keys_are_accepted
 from runtime.request_file import Checked
-from runtime.runs import Handle, find, new_id, outcome_of, progress_soon, start
+from runtime.runs import Handle, find, is_live, new_id, outcome_of, progress_soon, start
 from runtime.watching import follow
 from runtime.worker import hosted
 
@@ -24,15 +24,26 @@ Ended = tuple[int, Result | None]
 """The exit code, and what came of a run that was seen to its end."""
 
 
-async def run_checked(checked: Checked, named: Path, *, id: str | None, json: bool, detach: bool = False) -> Ended:
-    """Start a run, or attach to the one of this id, and see it through. `named` gives a new id its name."""
+async def run_checked(
+    checked: Checked,
+    named: Path,
+    *,
+    id: str | None,
+    json: bool,
+    priority: int | None = None,
+    detach: bool = False,
+) -> Ended:
+    """Start a run, or attach to the one of this id, and see it through. `named` gives a new id its name; a `priority`
+    holds for a live run that is there already, too."""
     async with connected(start_embedded=True) as connection:
         name = id or new_id(checked.request, named)
         known = await find(connection.client, name)
         if known is None and not detach:
             await keys_are_accepted(checked.plan.request)
+        elif known is not None and await is_live(known):
+            await ranks.change(connection.client, name, priority)
         if detach:
-            handle = known or await begin(connection, name, checked)
+            handle = known or await begin(connection, name, checked, priority)
             _say_where(connection, handle, json=json, started=known is None)
             return 0, None
         async with hosted(connection.client) as worker:
@@ -40,7 +51,7 @@ async def run_checked(checked: Checked, named: Path, *, id: str | None, json: bo
                 screen.note("no OPENAI_API_KEY or OPENAI_BASE_URL is set: the text will be simulated, not a model's")
             if known is not None:
                 screen.note(f"run {name} is there already: watching it")
-            return await see_through(connection, known or await begin(connection, name, checked), json=json)
+            return await see_through(connection, known or await begin(connection, name, checked, priority), json=json)
 
 
 def _say_where(connection: Connection, handle: Handle, *, json: bool, started: bool) -> None:
@@ -51,7 +62,7 @@ def _say_where(connection: Connection, handle: Handle, *, json: bool, started: b
     print("It is worked on wherever a worker is up: uv run starter.py up (here), or uv run worker.py")
 
 
-async def begin(connection: Connection, name: str, checked: Checked) -> Handle:
+async def begin(connection: Connection, name: str, checked: Checked, priority: int | None = None) -> Handle:
     """Put the request's files into the store and start the run."""
     try:
         store = Store(checked.request.output.store, name)
@@ -60,7 +71,7 @@ async def begin(connection: Connection, name: str, checked: Checked) -> Handle:
     except (OSError, ValueError, BaseError) as error:
         said = str(error).splitlines()[0]
         raise SetupError(f"output.store: {checked.request.output.store} cannot be written: {said}") from None
-    return await start(connection.client, name, request)
+    return await start(connection.client, name, request, priority=priority)
 
 
 async def see_through(connection: Connection, handle: Handle, *, json: bool) -> Ended:

@@ -7,8 +7,8 @@ from cyclopts import Parameter
 from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError
 
-from runtime import logs
-from runtime.app import Id, Json, command
+from runtime import logs, ranks
+from runtime.app import Id, Json, Rank, command
 from runtime.connect import Connection, connected
 from runtime.errors import SetupError
 from runtime.mending import go_on
@@ -43,6 +43,18 @@ async def set_concurrency(id: Id, calls: Annotated[int, Parameter(help="calls in
 
 
 @command
+async def set_priority(id: Id, priority: Annotated[int, Parameter(help="1, which goes first, to 5")], /) -> int:
+    """Let a live run go before others, or after them; what it has asked for already keeps its place."""
+    logs.configure()
+    ranks.checked(priority)
+    async with connected(start_embedded=False) as connection:
+        await _live(connection, id)
+        await ranks.change(connection.client, id, priority)
+        print(f"{id}: priority {priority}")
+    return 0
+
+
+@command
 async def raise_budget(
     id: Id,
     /,
@@ -55,38 +67,47 @@ async def raise_budget(
 
 
 @command
-async def retry_failed(id: Id, /, *, json: Json = False) -> int:
+async def retry_failed(id: Id, /, *, priority: Rank = None, json: Json = False) -> int:
     """Open every slot that gave up once more, in a live run or one that has ended."""
     logs.configure()
+    ranks.checked(priority)
     async with connected(start_embedded=True) as connection:
         handle = await attach(connection.client, id)
         if await is_live(handle):
+            await ranks.change(connection.client, id, priority)
             print(f"{id}: {await _sent(handle, 'retry_failed')}")
             return 0
         await _has_open_slots(handle)
-        return await go_on(connection, handle, json=json)
+        return await go_on(connection, handle, json=json, priority=priority)
 
 
 @command
 async def extend(
-    id: Id, more: Annotated[int, Parameter(help="how many items more: +10")], /, *, json: Json = False
+    id: Id,
+    more: Annotated[int, Parameter(help="how many items more: +10")],
+    /,
+    *,
+    priority: Rank = None,
+    json: Json = False,
 ) -> int:
     """Make a run longer, live or ended: what is there stays, and only the new items are paid for."""
     logs.configure()
     if more < 1:
         raise SetupError(f"an extension is 1 or more, not {more}")
+    ranks.checked(priority)
     async with connected(start_embedded=True) as connection:
         handle = await attach(connection.client, id)
         if await is_live(handle):
+            await ranks.change(connection.client, id, priority)
             print(f"{id}: {await _sent(handle, 'extend', more)}")
             return 0
-        return await _longer(connection, handle, more, json=json)
+        return await _longer(connection, handle, more, priority, json=json)
 
 
-async def _longer(connection: Connection, handle: Handle, more: int, *, json: bool) -> int:
+async def _longer(connection: Connection, handle: Handle, more: int, priority: int | None, *, json: bool) -> int:
     """An ended run: whether it can be made longer is told before a new run exists."""
     await can_be_longer(await request_of(connection.client, handle), handle.id, more)
-    return await go_on(connection, handle, json=json, more=more)
+    return await go_on(connection, handle, json=json, more=more, priority=priority)
 
 
 async def _has_open_slots(handle: Handle) -> None:

@@ -12,8 +12,8 @@ from activities.documents import read_text
 from activities.store import Store
 from recipes.spine import InputError
 from recipes.topics import stamped
-from runtime import screen
-from runtime.app import Json
+from runtime import ranks, screen
+from runtime.app import Json, Rank
 from runtime.errors import SetupError
 from runtime.request_file import checked
 from runtime.seeing import run_checked
@@ -56,9 +56,11 @@ async def build(
     instructions: Annotated[str, Parameter(help="what the tree is for")] = "",
     store: Annotated[str, Parameter(help="the store")] = "runs",
     id: Annotated[str | None, Parameter(help="the run's id; the same id again goes on with that run")] = None,
+    priority: Rank = None,
     json: Json = False,
 ) -> int:
     """Grow a topic tree with the model, as a run like any other, and write its leaves with their UUIDs."""
+    ranks.checked(priority)
     if output.exists():
         raise SetupError(f"{output} is there already, and its UUIDs stay; choose another --output or remove it")
     said: dict[str, Any] = {
@@ -68,7 +70,7 @@ async def build(
         **({"model": {"name": model}} if model else {}),
     }
     laid = checked(said)
-    code, result = await run_checked(laid, Path(f"{topic}.yaml"), id=id, json=json)
+    code, result = await run_checked(laid, Path(f"{topic}.yaml"), id=id, priority=priority, json=json)
     if result is not None and result.verdict == "complete":
         tree = await Store(laid.request.output.store, result.workflow_id).get("artifact.jsonl")
         output.write_bytes(tree or b"")

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.client import Client
 
+from runtime.ranks import priority_of
 from simulator.options import Options
 from simulator.server import SimulatorServer
 from tests.conftest import ROOT, URS, free_port
@@ -172,6 +174,28 @@ def test_concurrency_has_an_option_of_its_own(shell):
     wrong = shell("check", str(EXAMPLE), "--concurrency", "0")
     assert wrong.returncode == 2 and "batching.concurrency" in wrong.stderr
     assert shell("check", str(EXAMPLE), "--concurrency", "2").returncode == 0
+
+
+def test_a_priority_that_no_run_can_have_is_told_before_anything_starts(shell):
+    for words in (["run", str(EXAMPLE), "--priority"], ["resume", "x", "--priority"], ["set-priority", "x"]):
+        for number in ("0", "6"):
+            ended = shell(*words, number)
+            assert ended.returncode == 2 and f"a priority is 1 (the highest) to 5, not {number}" in ended.stderr
+        assert shell(*words, "first").returncode == 2
+    assert not shell.home.exists()
+
+
+async def test_a_run_has_the_priority_that_it_was_started_with(shell):
+    assert shell(*shell.run("first", "--priority", "1", "--detach")).returncode == 0
+    assert shell(*shell.run("usual", "--detach")).returncode == 0
+    client = await Client.connect(f"127.0.0.1:{shell.env['QUIRE_PORT']}")
+    first, usual = (client.get_workflow_handle(name) for name in ("first", "usual"))
+    assert (await priority_of(first), await priority_of(usual)) == (1, 3)
+    assert shell(*shell.run("first", "--detach")).returncode == 0
+    assert shell("set-priority", "usual", "2").stdout == "usual: priority 2\n"
+    assert (await priority_of(first), await priority_of(usual)) == (1, 2)
+    assert shell(*shell.run("usual", "--priority", "4", "--detach")).returncode == 0
+    assert await priority_of(usual) == 4
 
 
 def test_check_shows_the_plan_and_calls_no_model(shell):
