@@ -80,23 +80,39 @@ def crew(shell: Shell, model: SimulatorServer, tmp_path: Path) -> Generator[Crew
     made.stop()
 
 
-async def calls_of(handle: WorkflowHandle) -> Counter[str]:
-    """How many calls of the model each worker has finished, by its identity."""
-    asked, done = set(), Counter[str]()
+async def asked(handle: WorkflowHandle) -> dict[int, tuple[str, int, int]]:
+    """By the event: each activity that calls the model, its id, how many calls it makes, and how many at a time."""
+    found = {}
     async for event in handle.fetch_history_events():
-        if event.activity_task_scheduled_event_attributes.activity_type.name == "generate":
-            asked.add(event.event_id)
+        said = event.activity_task_scheduled_event_attributes
+        if said.activity_type.name == "generate":
+            found[event.event_id] = (said.activity_id, 1, 1)
+        elif said.activity_type.name == "generate_several":
+            given = json.loads(said.input.payloads[0].data)
+            found[event.event_id] = (said.activity_id, len(given["calls"]), given["places"])
+    return found
+
+
+async def calls_of(handle: WorkflowHandle) -> Counter[str]:
+    """How many calls of the model each worker has made, by its identity."""
+    made, done = await asked(handle), Counter[str]()
+    async for event in handle.fetch_history_events():
         started = event.activity_task_started_event_attributes
-        if started.scheduled_event_id in asked:
-            done[started.identity] += 1
+        if started.scheduled_event_id in made:
+            done[started.identity] += made[started.scheduled_event_id][1]
     return done
 
 
 async def in_flight(handle: WorkflowHandle) -> Counter[str]:
     """How many calls of the model each worker has now, by its identity."""
+    places = {name: at_a_time for name, _, at_a_time in (await asked(handle)).values()}
     pending = (await handle.describe()).raw_description.pending_activities
     begun = PendingActivityState.PENDING_ACTIVITY_STATE_STARTED
-    return Counter(one.last_worker_identity for one in pending if one.state == begun)
+    found = Counter[str]()
+    for one in pending:
+        if one.state == begun:
+            found[one.last_worker_identity] += places.get(one.activity_id, 1)
+    return found
 
 
 def exact(crew: Crew, name: str) -> bool:
