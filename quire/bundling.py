@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 ACTIVITIES = 25.0
 """Activities a second and run that the engine takes without being felt: each costs some milliseconds."""
-LONG_CALLS = 100.0
-"""The same where a call takes longer than `SPAN`: such calls differ much in length, and side by side in one activity the
-quick ones would wait for the slow ones."""
+LONG, LONG_CALLS = 4.0, 100.0
+"""Seconds from which calls are long, and activities a second for those: they differ much in length, and side by side in
+one activity the quick ones would wait for the slow ones."""
 FELT = 12.0
 """Calls a second below which they go one by one, so that each is seen by itself in the history."""
 FEW = 32
@@ -44,5 +44,5 @@ def bundle(*, width: int, share: int, seconds: float | None, waiting: int) -> Bu
     if rate < FELT or waiting < FEW:
         return Bundle(1, 1)
     turns = max(1, min(MOST_TURNS, round(SPAN / seconds), waiting // max(1, share)))
-    places = -(-rate // ((ACTIVITIES if seconds <= SPAN else LONG_CALLS) * turns))
+    places = -(-rate // ((ACTIVITIES if seconds <= LONG else LONG_CALLS) * turns))
     return Bundle(int(max(1, min(places, MOST_PLACES, share // 8))), turns)
