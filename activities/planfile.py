@@ -7,11 +7,11 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import overload
 
 from activities.failures import setup_error
 from activities.store import Store
 from quire.contracts import Job
+from quire.lazily import Lazily
 from quire.progress import Group
 from quire.request import Request
 from quire.slots import Slot
@@ -24,8 +24,8 @@ _BLOCK = 2000
 """Slots that are made at a time."""
 
 
-class Slots(Sequence[Slot]):
-    """A plan's slots, each made when it is asked for: a hundred thousand made ones would be 200 MB."""
+class Slots(Lazily[Slot]):
+    """A plan's slots, made from the lines of its file."""
 
     def __init__(self, data: bytes, lines: "array[int]") -> None:
         self._data, self._lines = data, lines
@@ -34,16 +34,7 @@ class Slots(Sequence[Slot]):
     def __len__(self) -> int:
         return len(self._lines) - 1
 
-    @overload
-    def __getitem__(self, at: int) -> Slot: ...
-    @overload
-    def __getitem__(self, at: slice) -> list[Slot]: ...
-    def __getitem__(self, at: int | slice) -> Slot | list[Slot]:
-        if isinstance(at, slice):
-            return [self[number] for number in range(*at.indices(len(self)))]
-        at = at + len(self) if at < 0 else at
-        if not 0 <= at < len(self):
-            raise IndexError(at)
+    def made(self, at: int) -> Slot:
         return Slot.model_validate_json(self._data[self._lines[at] : self._lines[at + 1]])
 
 

@@ -1,11 +1,12 @@
 """Somebody's own artifact, described in a request without code."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, cast, overload
+from typing import Any, ClassVar, cast
 
 import jsonschema_rs
 from pydantic import Field, StrictStr
 
+from quire.lazily import Lazily
 from quire.progress import Group
 from quire.request import Part, Request
 from quire.slots import Slot
@@ -200,8 +201,8 @@ class Custom(Recipe):
         return {key: part for key, part in schema.items() if key not in ("minProperties", "maxProperties")}
 
 
-class Laid(Sequence[Slot]):
-    """A custom recipe's slots, each made when it is asked for."""
+class Laid(Lazily[Slot]):
+    """A custom recipe's slots."""
 
     def __init__(self, recipe: Custom) -> None:
         self._recipe = recipe
@@ -209,13 +210,5 @@ class Laid(Sequence[Slot]):
     def __len__(self) -> int:
         return len(self._recipe.places)
 
-    @overload
-    def __getitem__(self, at: int) -> Slot: ...
-    @overload
-    def __getitem__(self, at: slice) -> list[Slot]: ...
-    def __getitem__(self, at: int | slice) -> Slot | list[Slot]:
-        if isinstance(at, slice):
-            return [self[number] for number in range(*at.indices(len(self)))]
-        if at < 0:
-            at += len(self)
+    def made(self, at: int) -> Slot:
         return self._recipe.slot(at + 1)

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
-from typing import Annotated, Any, overload
+from typing import Annotated, Any
 
 from pydantic import Field, StrictInt, StrictStr, model_validator
 
+from quire.lazily import Lazily
 from quire.request import Part
 from recipes.json_lines import objects
 from recipes.spine import InputError
@@ -74,8 +75,8 @@ class Stretch:
     make: Callable[[int], Place]
 
 
-class Places(Sequence[Place]):
-    """Every slot in order: a hundred thousand made ones would be 60 MB."""
+class Places(Lazily[Place]):
+    """Every slot in order."""
 
     def __init__(self, stretches: Sequence[Stretch], limit: int | None = None) -> None:
         self._stretches = stretches
@@ -85,15 +86,7 @@ class Places(Sequence[Place]):
     def __len__(self) -> int:
         return self._count
 
-    @overload
-    def __getitem__(self, at: int) -> Place: ...
-    @overload
-    def __getitem__(self, at: slice) -> list[Place]: ...
-    def __getitem__(self, at: int | slice) -> Place | list[Place]:
-        if isinstance(at, slice):
-            return [self[number] for number in range(*at.indices(self._count))]
-        if not 0 <= at < self._count:
-            raise IndexError(at)
+    def made(self, at: int) -> Place:
         index = bisect_right(self._ends, at)
         return self._stretches[index].make(at - (self._ends[index - 1] if index else 0))
 
