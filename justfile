@@ -11,4 +11,4 @@ run:
     uv run starter.py run examples/oq_suite.yaml
 
 bench:
-    uv run python -m benchmarks.overhead
+    uv run python -m benchmarks.speed
