@@ -13,11 +13,16 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import ObjectStore, from_url
 
+from activities.files import created
+
 if TYPE_CHECKING:
     from obstore import AsyncWritableFile
 
 _SMALL = ("batches/", "responses/", "calls/")
-"""Small files that are read one after another in their thousands: a plain read takes a fifth of what obstore takes."""
+"""Small files of which there are thousands: plainly read they take a fifth of what obstore takes, plainly written once
+a twentieth."""
+_AT_ONCE = 1 << 18
+"""Bytes that a disk takes in less time than a thread takes to begin."""
 _PIECE = 1 << 18
 """Bytes that are read and written at a time."""
 _PART = 8 << 20
@@ -92,12 +97,19 @@ class Store:
 
     async def put_once(self, key: str, data: bytes) -> bytes:
         """Write unless it is there; what is there in the end."""
+        with self._told("written", key):
+            if self._local and key.startswith(_SMALL) and len(data) <= _AT_ONCE:
+                new = created(self._folder / key, data)
+            else:
+                new = await self._created(key, data)
+        return data if new else await self.get(key) or data
+
+    async def _created(self, key: str, data: bytes) -> bool:
         try:
-            with self._told("written", key):
-                await obstore.put_async(self._store, key, data, mode="create")
+            await obstore.put_async(self._store, key, data, mode="create")
         except AlreadyExistsError:
-            return await self.get(key) or data
-        return data
+            return False
+        return True
 
     async def get(self, key: str) -> bytes | None:
         """The whole file, or None."""
@@ -158,7 +170,7 @@ class Store:
     def _told(self, what: str, key: str) -> Generator[None]:
         try:
             yield
-        except (AlreadyExistsError, FileNotFoundError):
+        except FileNotFoundError:
             raise
         except (BaseError, OSError) as error:
             said = str(error).splitlines()[0].rpartition("error: ")[2]
