@@ -67,20 +67,23 @@ class Endpoints:
 
     def client(self, model: ModelChoice) -> "AsyncOpenAI":
         """A client whose own retries are off: Temporal owns them."""
-        import httpx2
-        from openai import AsyncOpenAI, DefaultAioHttpClient
-
         address = self.address(model)
         wanted = (address, model.api_key_env)
         if wanted not in self._clients:
-            self._clients[wanted] = AsyncOpenAI(
-                base_url=address,
-                api_key=self._key(model, address),
-                max_retries=0,
-                timeout=httpx2.Timeout(model.timeout_seconds * 1.5, connect=10),
-                http_client=DefaultAioHttpClient(),
-            )
+            self._clients[wanted] = self._made(model, address)
         return self._clients[wanted]
+
+    def _made(self, model: ModelChoice, address: str) -> "AsyncOpenAI":
+        import httpx2
+        from openai import AsyncOpenAI, DefaultAioHttpClient
+
+        return AsyncOpenAI(
+            base_url=address,
+            api_key=self._key(model, address),
+            max_retries=0,
+            timeout=httpx2.Timeout(model.timeout_seconds * 1.5, connect=10),
+            http_client=DefaultAioHttpClient(),
+        )
 
     def _key(self, model: ModelChoice, address: str) -> str:
         key = os.environ.get(model.api_key_env, "").strip()

@@ -8,9 +8,13 @@ from pathlib import Path
 
 def created(path: Path, data: bytes) -> bool:
     """Write a new file; False where there is one already. Raises OSError."""
-    aside = path.with_name(f"{path.name}#{secrets.randbits(48)}")  # obstore takes such a name for a file that is begun
+    aside = f"{path}#{secrets.randbits(48)}"  # obstore takes such a name for a file that is begun
     try:
-        _write(aside, data)
+        try:
+            _write(aside, data)
+        except FileNotFoundError:  # the first of its folder
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write(aside, data)
         try:
             os.link(aside, path)  # unlike a rename it does not replace
         except FileExistsError:
@@ -18,16 +22,14 @@ def created(path: Path, data: bytes) -> bool:
         return True
     finally:
         with suppress(OSError):
-            aside.unlink()
+            os.unlink(aside)
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: str, data: bytes) -> None:
+    file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666)
     try:
-        file = path.open("xb", buffering=0)
-    except FileNotFoundError:  # the first of its folder
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("xb", buffering=0)
-    with file:
         left = memoryview(data)
         while left:
-            left = left[file.write(left) :]
+            left = left[os.write(file, left) :]
+    finally:
+        os.close(file)
