@@ -15,8 +15,10 @@ FELT = 12.0
 """Calls a second below which they go one by one, so that each is seen by itself in the history."""
 FEW = 32
 """Batches that are waiting below which they do, so that the end of a run is seen batch by batch."""
-SPAN = 2.0
+SPAN = 4.0
 """Seconds that the calls of one place may take one after another: as long as a pause may take to be noticed."""
+SPAN_BEFORE = 2.0
+"""The same for runs that were begun when it was less."""
 MOST_TURNS = 40
 MOST_PLACES = 16
 
@@ -28,7 +30,7 @@ class Bundle(NamedTuple):
     turns: int
 
 
-def bundle(*, width: int, share: int, seconds: float | None, waiting: int) -> Bundle:
+def bundle(*, width: int, share: int, seconds: float | None, waiting: int, span: float = SPAN) -> Bundle:
     """The next activity's calls.
 
     `width` is the calls in flight that the whole run may have, `share` those of the workflow that asks, `seconds` what
@@ -43,6 +45,6 @@ def bundle(*, width: int, share: int, seconds: float | None, waiting: int) -> Bu
     rate = width / seconds
     if rate < FELT or waiting < FEW:
         return Bundle(1, 1)
-    turns = max(1, min(MOST_TURNS, round(SPAN / seconds), waiting // max(1, share)))
+    turns = max(1, min(MOST_TURNS, round(span / seconds), waiting // max(1, share)))
     places = -(-rate // ((ACTIVITIES if seconds <= LONG else LONG_CALLS) * turns))
     return Bundle(int(max(1, min(places, MOST_PLACES, share // 8))), turns)

@@ -7,13 +7,14 @@ from typing import Any
 
 from temporalio import workflow
 
-from quire.bundling import Bundle, bundle
+from quire.bundling import SPAN, SPAN_BEFORE, Bundle, bundle
 from quire.slots import Batch
 from workflows.filling import fill, fill_several
 from workflows.run import Run
 
 SEVERAL = "several calls in one activity"
-"""Patch that lets calls go together."""
+LONGER = "calls of four seconds in one activity"
+"""Patches that let calls go together."""
 DRAIN = timedelta(seconds=60)
 """How long a cancelled run waits for the calls in flight, which are paid for."""
 
@@ -39,9 +40,8 @@ async def pump(run: Run, *, anew: Callable[[], Sequence[Any]] | None = None, fir
 def _start(run: Run) -> None:
     """Send the next batch, or the next several where the engine would be the bound of calls so short."""
     batches, wanted = [_taken(run)], _bundle(run)
-    if wanted.places * wanted.turns > 1 and workflow.patched(SEVERAL):
-        while len(batches) < wanted.places * wanted.turns and _may_start(run):
-            batches.append(_taken(run))
+    while len(batches) < wanted.places * wanted.turns and _may_start(run):
+        batches.append(_taken(run))
     if len(batches) == 1:
         run.state.singly = max(0, run.state.singly - 1)
         run.started(batches, 1, fill(run, batches[0]))
@@ -57,13 +57,22 @@ def _taken(run: Run) -> Batch:
 
 
 def _bundle(run: Run) -> Bundle:
+    """What goes into the next activity, by the rule of the time when the run was begun."""
+    for patch, span in ((LONGER, SPAN), (SEVERAL, SPAN_BEFORE)):
+        wanted = _wanted(run, span)
+        if wanted.places * wanted.turns > 1 and workflow.patched(patch):
+            return wanted
+    return Bundle(1, 1)
+
+
+def _wanted(run: Run, span: float) -> Bundle:
     state, batching = run.state, run.request.batching
     if state.singly or batching.hedge is not None or run.request.generator.limited or run.alone():
         return Bundle(1, 1)
     width = batching.concurrency
     seconds = state.seconds_a_call if state.calls_timed else None
     share = run.share or width
-    found = bundle(width=width, share=share, seconds=seconds, waiting=state.schedule.waiting() + 1)
+    found = bundle(width=width, share=share, seconds=seconds, waiting=state.schedule.waiting() + 1, span=span)
     return Bundle(max(1, min(found.places, share - run.places)), found.turns)
 
 
