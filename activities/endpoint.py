@@ -39,8 +39,11 @@ class Endpoints:
 
     def identity(self, model: ModelChoice) -> str:
         """The address as answers are filed under: the simulator's port changes with every start."""
-        address = self.address(model)
-        return SIMULATOR if address == self.offline else address
+        return SIMULATOR if self.simulates(model) else self.address(model)
+
+    def simulates(self, model: ModelChoice) -> bool:
+        """Whether calls go to the offline simulator for want of an endpoint."""
+        return self.address(model) == self.offline
 
     def throttle(self, model: ModelChoice) -> Throttle:
         """What bounds the calls in flight of this endpoint and model, for all runs of this worker."""

@@ -10,6 +10,7 @@ import jsonschema_rs
 from temporalio.exceptions import ApplicationError
 
 from activities import ledger, reuse
+from activities.agreement import must_agree
 from activities.answer import Answer
 from activities.ask import ask, filed
 from activities.body import body_of
@@ -31,6 +32,7 @@ async def generate(given: GenerateInput, endpoints: Endpoints, plans: Plans) -> 
     plan = await plans.read(given.job)
     store, batch, recipe, began = plan.store, given.batch, plan.recipe, time.time()
     model = plan.request.generator.instead(batch.step)
+    must_agree(plan, endpoints)
     slots = [plan.slots[number - 1] for number in batch.slots]
     around = await around_of(store, plan, slots, given.before)
     messages = await _messages(store, plan, batch, slots, around, given.before)

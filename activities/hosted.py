@@ -87,7 +87,7 @@ class Activities:
     async def plan(self, given: PlanInput) -> Planned:
         from activities.plan import plan
 
-        return await plan(given, self.plans, search_attributes=self.search_attributes)
+        return await plan(given, self.endpoints, self.plans, search_attributes=self.search_attributes)
 
     @activity.defn(name=PREPARE)
     @mendable

@@ -1,6 +1,7 @@
 """Lay a request out: read its inputs, make the slots, write the plan. Or make a plan longer, or take one over."""
 
 import asyncio
+import json
 from pathlib import Path
 
 from obstore.exceptions import BaseError
@@ -8,6 +9,7 @@ from obstore.exceptions import BaseError
 from activities import planfile, taking_over
 from activities.body import reasons
 from activities.documents import fetch
+from activities.endpoint import Endpoints
 from activities.failures import setup_error
 from activities.planfile import Plans
 from activities.price import must_be_known, usd_per_token
@@ -25,7 +27,7 @@ MOST_GROUPS = 2000
 _CHARACTERS_PER_TOKEN = 4
 
 
-async def plan(given: PlanInput, plans: Plans, *, search_attributes: bool) -> Planned:
+async def plan(given: PlanInput, endpoints: Endpoints, plans: Plans, *, search_attributes: bool) -> Planned:
     """Plan a run. Bad input is an error that is not retried, in words for the person."""
     store = _store(given.job, given.request)
     known = await planfile.laid(store) if given.take_over else None
@@ -39,6 +41,7 @@ async def plan(given: PlanInput, plans: Plans, *, search_attributes: bool) -> Pl
     if known is None:
         for prefix in DERIVED:
             await store.remove(prefix)
+        await store.put(planfile.TEXT, json.dumps({"simulated": endpoints.simulates(laid.request.generator)}).encode())
     if laid is not known:
         briefs = await planfile.write(store, laid)
     else:

@@ -19,6 +19,8 @@ from recipes.planning import Plan, kind
 from recipes.spine import Recipe
 
 KEY = "plan.jsonl"
+TEXT = "plan.text.json"
+"""Whether the worker that laid the run out had a model for it, or simulates."""
 _CACHED = 8
 _BLOCK = 2000
 """Slots that are made at a time."""
@@ -48,6 +50,8 @@ class OpenPlan:
     slots: Sequence[Slot]
     sizes: Sequence[int]
     """Batch k, from 1, holds the next `sizes[k - 1]` slots."""
+    simulated: bool | None = None
+    """Whether the run's text is the offline simulator's; None of a run that was laid out before this was noted."""
 
     @property
     def compared(self) -> tuple[str, ...]:
@@ -91,7 +95,8 @@ async def read(store: Store) -> OpenPlan | None:
     said = json.loads(data[: ends[0]])
     request = Request.model_validate(said["request"])
     recipe = kind(request)(request, said["texts"], said["documents"])
-    return OpenPlan(store, request, recipe, Slots(data, ends), said["sizes"])
+    text = json.loads(await store.get(TEXT) or b"{}")
+    return OpenPlan(store, request, recipe, Slots(data, ends), said["sizes"], text.get("simulated"))
 
 
 async def laid(store: Store) -> Plan | None:

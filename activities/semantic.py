@@ -7,7 +7,7 @@ from typing import Any
 from temporalio import activity
 
 from activities.ask import failing
-from activities.endpoint import SIMULATOR, Endpoints
+from activities.endpoint import Endpoints
 from activities.failures import UnusableAnswer, setup_error
 from activities.price import list_price
 from activities.store import Store, digest
@@ -134,7 +134,7 @@ class Vectors:
                 raise UnusableAnswer(f"{len(texts)} texts were sent, and {len(answer.data)} vectors came back")
             took.told(answer.usage.prompt_tokens if answer.usage else sum(map(len, texts)) // 4, 0)
         counted = Usage(calls=1, prompt_tokens=answer.usage.prompt_tokens if answer.usage else 0)
-        self.simulated = self.endpoints.identity(self.model) == SIMULATOR
+        self.simulated = self.endpoints.simulates(self.model)
         cost = 0.0 if self.simulated else list_price(self.model.name, counted)
         self.usage = self.usage.plus(counted.model_copy(update={"cost_usd": cost}))
         if activity.in_activity():
