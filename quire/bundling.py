@@ -15,12 +15,20 @@ FELT = 12.0
 """Calls a second below which they go one by one, so that each is seen by itself in the history."""
 FEW = 32
 """Batches that are waiting below which they do, so that the end of a run is seen batch by batch."""
-SPAN = 4.0
-"""Seconds that the calls of one place may take one after another: as long as a pause may take to be noticed."""
-SPAN_BEFORE = 2.0
-"""The same for runs that were begun when it was less."""
 MOST_TURNS = 40
 MOST_PLACES = 16
+
+
+class Rule(NamedTuple):
+    """What has been found better once, and differs for runs that were begun before."""
+
+    span: float
+    """Seconds that the calls of one place may take one after another: as long as a pause may take to be noticed."""
+    wave: int
+    """Calls of the first wave, of which nobody knows how long they take, for one place of an activity."""
+
+
+RULE, FORMER = Rule(span=4.0, wave=16), Rule(span=2.0, wave=50)
 
 
 class Bundle(NamedTuple):
@@ -30,7 +38,7 @@ class Bundle(NamedTuple):
     turns: int
 
 
-def bundle(*, width: int, share: int, seconds: float | None, waiting: int, span: float = SPAN) -> Bundle:
+def bundle(*, width: int, share: int, seconds: float | None, waiting: int, rule: Rule = RULE) -> Bundle:
     """The next activity's calls.
 
     `width` is the calls in flight that the whole run may have, `share` those of the workflow that asks, `seconds` what
@@ -40,11 +48,11 @@ def bundle(*, width: int, share: int, seconds: float | None, waiting: int, span:
     if seconds is None and waiting < FEW:
         return Bundle(1, 1)
     if seconds is None:
-        return Bundle(max(1, min(MOST_PLACES, width // 50, share // 8)), 1)
+        return Bundle(max(1, min(MOST_PLACES, width // rule.wave, share // 8)), 1)
     seconds = max(seconds, 0.001)
     rate = width / seconds
     if rate < FELT or waiting < FEW:
         return Bundle(1, 1)
-    turns = max(1, min(MOST_TURNS, round(span / seconds), waiting // max(1, share)))
+    turns = max(1, min(MOST_TURNS, round(rule.span / seconds), waiting // max(1, share)))
     places = -(-rate // ((ACTIVITIES if seconds <= LONG else LONG_CALLS) * turns))
     return Bundle(int(max(1, min(places, MOST_PLACES, share // 8))), turns)

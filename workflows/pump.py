@@ -7,7 +7,7 @@ from typing import Any
 
 from temporalio import workflow
 
-from quire.bundling import SPAN, SPAN_BEFORE, Bundle, bundle
+from quire.bundling import FORMER, RULE, Bundle, Rule, bundle
 from quire.slots import Batch
 from workflows.filling import fill, fill_several
 from workflows.run import Run
@@ -58,21 +58,21 @@ def _taken(run: Run) -> Batch:
 
 def _bundle(run: Run) -> Bundle:
     """What goes into the next activity, by the rule of the time when the run was begun."""
-    for patch, span in ((LONGER, SPAN), (SEVERAL, SPAN_BEFORE)):
-        wanted = _wanted(run, span)
+    for patch, rule in ((LONGER, RULE), (SEVERAL, FORMER)):
+        wanted = _wanted(run, rule)
         if wanted.places * wanted.turns > 1 and workflow.patched(patch):
             return wanted
     return Bundle(1, 1)
 
 
-def _wanted(run: Run, span: float) -> Bundle:
+def _wanted(run: Run, rule: Rule) -> Bundle:
     state, batching = run.state, run.request.batching
     if state.singly or batching.hedge is not None or run.request.generator.limited or run.alone():
         return Bundle(1, 1)
     width = batching.concurrency
     seconds = state.seconds_a_call if state.calls_timed else None
     share = run.share or width
-    found = bundle(width=width, share=share, seconds=seconds, waiting=state.schedule.waiting() + 1, span=span)
+    found = bundle(width=width, share=share, seconds=seconds, waiting=state.schedule.waiting() + 1, rule=rule)
     return Bundle(max(1, min(found.places, share - run.places)), found.turns)
 
 
