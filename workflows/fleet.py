@@ -14,6 +14,7 @@ from quire.contracts import SHARD
 from quire.outcome import OpenSlot
 from quire.progress import BatchState, Waits
 from quire.slots import Batch, ranges
+from workflows import sharing
 from workflows.allowance import Allowance
 from workflows.reports import Ended, Orders, Report, ShardInput
 from workflows.run import Run
@@ -100,7 +101,7 @@ class Fleet:
     def _shard(self, piece: sharding.Piece, allowance: Allowance) -> Shard:
         run, state, batches = self.run, self.run.state, self._batches(piece)
         state.shards += 1
-        part, groups = state.part(batches, self.lanes)
+        part, groups = sharing.part(state, batches, self.lanes)
         orders = Orders(share=1, width=run.request.batching.concurrency, tokens=allowance.tokens, usd=allowance.usd)
         given = ShardInput(
             job=run.job,
@@ -134,7 +135,7 @@ class Fleet:
                         self._lost(shard, error)
                         return
                     self.run.warn(f"shard {shard.given.number} was taken up again: {_cause(error)}")
-            self.run.state.absorb(ended, shard.given.groups)
+            sharing.absorb(self.run.state, ended, shard.given.groups)
             if ended.stopped and not self.run.state.stopped:
                 self.run.state.stopped, self.run.state.fatal = ended.stopped, ended.fatal
         except Exception as error:  # a mistake of ours must fail the workflow task, and not hang the run

@@ -1,8 +1,7 @@
 """All that a run knows of itself, and carries when it continues as new."""
 
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from quire.schedule import Schedule
 from quire.slots import Batch
 
 if TYPE_CHECKING:
-    from workflows.reports import Ended
+    pass
 
 MOST_COUNTED = 2000
 """Batches whose tokens are counted one by one: the state travels when a run continues as new, and a payload has its
@@ -249,79 +248,6 @@ class State(BaseModel):
         self.recounted += sorted(again)
         self._send_again(roots, f"r{self.retries}")
         return len(numbers)
-
-    def part(self, batches: Sequence[Batch], lanes: Mapping[int, int]) -> tuple["State", list[int]]:
-        """The state of a shard that makes these batches, and which groups it holds parts of. `lanes` tells the lane of
-        each planned batch that is in one."""
-        roots = {batch.root for batch in batches}
-        numbers = [number for batch in batches for number in batch.slots]
-        schedule = Schedule(after=self.schedule.after)
-        schedule.line_up(batches)
-        if schedule.lanes:
-            mine = {lanes[root] for root in roots if root in lanes}
-            schedule.files = {root: names for root, names in self.schedule.files.items() if lanes.get(root) in mine}
-        plan = self.planned.model_copy(
-            update={"sizes": [], "after": [], "groups": [], "preparations": [], "warnings": [], "taken_over": None}
-            | {"search_attributes": False, "request": None}
-        )
-        ends = list(accumulate(group.target for group in self.groups))
-        held = Counter(bisect_right(ends, number - 1) for number in numbers) if ends else Counter[int]()
-        positions = sorted(held)
-        part = State(
-            plan=plan,
-            started=self.started,
-            schedule=schedule,
-            prepared=True,
-            target=len(numbers),
-            batches=BatchCounts(planned=self.batches.planned),
-            partly={root: count for root, count in self.partly.items() if root in roots},
-            recounted=[root for root in self.recounted if root in roots],
-            groups=[Group(name=self.groups[at].name, target=held[at]) for at in positions],
-            spans=[ends[at] for at in positions],
-            rounds=self.rounds,
-            checks=self.checks,
-            retries=self.retries,
-            spending=Spending(
-                prompt_tokens=self.spending.expect(0, 0, self.usage), usd_per_token=self.spending.usd_per_token
-            ),
-            seconds_a_call=self.seconds_a_call,
-            calls_timed=min(1, self.calls_timed),
-            tokens_per_item=self.tokens_per_item,
-            warm=True,
-            approved=True,
-        )
-        self.partly = {root: count for root, count in self.partly.items() if root not in roots}
-        self.recounted = [root for root in self.recounted if root not in roots]
-        return part, positions
-
-    def absorb(self, ended: "Ended", positions: Sequence[int]) -> None:
-        """Take over what a shard came to."""
-        self.items += ended.items
-        self.failed = sorted([*self.failed, *ended.failed_slots], key=lambda slot: slot.slot)
-        self.batches.completed += ended.completed
-        self.batches.failed += ended.given_up
-        self.batches_failed += ended.batches_failed
-        self.partly |= ended.partly
-        self.recounted += ended.recounted
-        self.rounds = max(self.rounds, ended.rounds)
-        self.fallbacks += ended.fallbacks
-        self.reused += ended.reused
-        self.simulated = self.simulated or ended.simulated
-        self.usage = self.usage.plus(ended.usage)
-        for name, used in ended.models.items():
-            self.models[name] = self.models.get(name, Usage()).plus(used)
-        for position, part in zip(positions, ended.groups, strict=True):
-            group = self.groups[position]
-            group.count(part)
-            if group.items == group.target and group.ended_at is None:
-                group.ended_at = self.items
-        self.schedule.files |= ended.files
-        self.schedule.take_back(ended.left)
-        self.warnings += [said for said in ended.warnings if said not in self.warnings][
-            : max(0, 50 - len(self.warnings))
-        ]
-        self.tokens_per_item, self.seconds_a_call = ended.tokens_per_item, ended.seconds_a_call
-        self.calls_timed = max(self.calls_timed, ended.calls_timed)
 
     def _send_again(self, roots: dict[int, list[int]], label: str, *, avoid: int = 0) -> None:
         batches = [
