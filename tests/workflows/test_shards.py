@@ -77,9 +77,9 @@ async def test_lanes_stay_whole_and_groups_are_counted(client, simulator, tmp_pa
 
 
 async def test_pause_width_finish_and_resume_reach_all_shards(client, simulator, tmp_path, monkeypatch):
-    monkeypatch.setattr(sharding, "MOST", 40)
+    monkeypatch.setattr(sharding, "MOST", 120)
     simulator.simulator.options = Options(latency=0.1)
-    request = things(tmp_path, 200, batching={"size": 1, "concurrency": 8})
+    request = things(tmp_path, 1100, batching={"size": 1, "concurrency": 8})
     async with hosted(client):
         handle = await start(client, request, "sharded-steered")
         await until(handle, lambda p: p.items > 0)
@@ -97,7 +97,7 @@ async def test_pause_width_finish_and_resume_reach_all_shards(client, simulator,
         result = await handle.result()
     assert result.verdict == "partial" and result.items == simulator.stats()["answered"]
     assert len(lines(tmp_path, "sharded-steered")) == result.items
-    assert result.failed_total == 200 - result.items
+    assert result.failed_total == 1100 - result.items
 
 
 async def test_cancelling_keeps_what_every_shard_has(client, simulator, tmp_path):
