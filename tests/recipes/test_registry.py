@@ -8,9 +8,10 @@ import zipfile
 from pathlib import Path
 
 from tests.conftest import ROOT
+from tests.docs.page import blocks
 
-PAGE = (ROOT / "docs" / "your-own-recipe.md").read_text()
-CODE = PAGE.partition("```python\n")[2].partition("```")[0]
+PAGE = ROOT / "docs" / "your-own-recipe.md"
+CODE = next(block.text for block in blocks(PAGE) if block.words == "haiku_recipe.py")
 """The recipe that the page shows: what is printed there is what is installed here."""
 
 
