@@ -8,6 +8,7 @@ from tests.docs.acting import acted
 from tests.docs.compare import agrees, renewed
 from tests.docs.known import unknown
 from tests.docs.page import blocks, unfenced
+from tests.docs.refresh import refreshed
 from tests.docs.stage import READER, staged
 from tests.docs.terminal import Terminal
 
@@ -91,6 +92,15 @@ def test_a_page_that_is_not_true_is_told(page, tmp_path):
         scenes = list(acted(made, stage))
     assert [bool(scene.differs) for scene in scenes] == [True, False, False, False, False]
     assert [bool(scene.failed) for scene in scenes] == [False, False, False, False, True]
+
+
+def test_a_page_is_made_true_by_a_refresh_and_what_is_true_stays(page):
+    made = page("```console\n$ echo 7 items in 3 s\n7 items in 2 s\n$ seq 4\n1\n...\n9\n$ false\nno\n```\nEnd.\n")
+    told, broken = refreshed(made)
+    assert ([one.step.command for one in told], [one.step.command for one in broken]) == (["seq 4"], ["false"])
+    assert made.read_text() == (
+        "```console\n$ echo 7 items in 3 s\n7 items in 2 s\n$ seq 4\n1\n...\n4\n$ false\nno\n```\nEnd.\n"
+    )
 
 
 @pytest.mark.parametrize(
