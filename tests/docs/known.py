@@ -4,12 +4,17 @@ import re
 import shlex
 from pathlib import Path
 
-from cyclopts import App
+from cyclopts import App, default_name_transform
 
-from runtime.app import command_line
+from runtime.app import GROUPS, HOLDING, command_line, commands_in
 from tests.conftest import ROOT
 
 OPTION = re.compile(r"(--[a-z][a-z-]+)")
+
+
+def commands() -> set[str]:
+    """The names of all commands."""
+    return {default_name_transform(name) for module in HOLDING for name in commands_in(module)} | set(GROUPS)
 
 
 def unknown(command: str) -> str | None:

@@ -12,7 +12,7 @@ from quire.request import Request
 from runtime import request_file
 from tests.conftest import ROOT
 from tests.docs.acting import acted, is_file
-from tests.docs.known import unknown
+from tests.docs.known import commands, unknown
 from tests.docs.page import PAGES, RUN, Block, blocks, inline, is_whole, unfenced
 from tests.docs.stage import staged
 
@@ -20,7 +20,6 @@ REASONS = {
     "another machine": "two of them do this in tests/runtime/test_two_hosts.py",
     "the tests themselves": "this is one of them",
     "Temporal Cloud": "needs an account there",
-    "a second terminal": "ends with Ctrl-C",
 }
 """Why a block may be marked ```` ```sh elsewhere: REASON ````, and nothing else is a reason."""
 RUNNABLE = [page for page in PAGES if any(block.language in RUN and block.elsewhere is None for block in blocks(page))]
@@ -65,6 +64,14 @@ def test_commands_in_the_text_exist_with_their_options(page):
 @named
 def test_no_command_stands_where_nobody_runs_it(page):
     assert unfenced(page) == [], "put it into a ```console or ```sh block: see CONTRIBUTING.md"
+
+
+def test_the_readme_names_every_command():
+    table = {
+        word for row in (ROOT / "README.md").read_text("utf-8").splitlines() for word in re.findall(r"`[^`]+`", row)
+    }
+    said = {re.sub(r"^uv run starter.py ", "", word.strip("`")).partition(" ")[0] for word in table}
+    assert commands() - said == set()
 
 
 def test_the_index_names_every_page():
