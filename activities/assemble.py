@@ -80,7 +80,7 @@ async def bind(
             if stories is not None:
                 await stories.tell(slot, row)
             if row is not None:
-                item = _finished(recipe, slot, row, shelf)
+                item = finished(recipe, slot, row, shelf.kept)
                 await forms.add(item)
                 if outlined:
                     outlines.append(recipe.outline(item))
@@ -89,8 +89,9 @@ async def bind(
     return where, recipe.problems(outlines) if kinds else []
 
 
-def _finished(recipe: Recipe, slot: Slot, row: Row, shelf: Shelf) -> Item:
-    provenance = row["provenance"] | shelf.kept.get(slot.number, {})
+def finished(recipe: Recipe, slot: Slot, row: Row, kept: Mapping[int, Mapping[str, Any]]) -> Item:
+    """The item as the artifact has it; `kept` is what is said of those that stay although they are like others."""
+    provenance = {**row["provenance"], **kept.get(slot.number, {})}
     return {**recipe.finished(row["item"], slot), "provenance": provenance}
 
 

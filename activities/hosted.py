@@ -20,6 +20,7 @@ from quire.contracts import (
     FALL_BACK,
     GENERATE,
     GENERATE_SEVERAL,
+    LOG,
     PLAN,
     PREPARE,
     REVIEW,
@@ -33,6 +34,8 @@ from quire.contracts import (
     FallBackInput,
     GenerateInput,
     GenerateSeveralInput,
+    Logged,
+    LogInput,
     PlanInput,
     Planned,
     PrepareInput,
@@ -80,6 +83,7 @@ class Activities:
             self.extend,
             self.assemble,
             self.verify,
+            self.log,
         ]
 
     @activity.defn(name=PLAN)
@@ -151,3 +155,10 @@ class Activities:
         from activities.assemble import verify
 
         return await verify(given, self.plans)
+
+    @activity.defn(name=LOG)
+    @mendable
+    async def log(self, given: LogInput) -> Logged:
+        from activities.mlflow_log import log
+
+        return await log(given, self.plans)

@@ -20,7 +20,9 @@ from recipes.longer import longer
 from recipes.planning import Plan, inputs_of, lay_out
 from recipes.spine import InputError
 
-DERIVED = ("batches/", "calls/", "prepared/", "duplicates/", "artifact", "dataset/", "report", "ledger", "snapshot")
+DERIVED = (
+    "batches/", "calls/", "prepared/", "duplicates/", "artifact", "dataset/", "report", "ledger", "snapshot", "mlflow/",
+)  # fmt: skip
 """What an earlier run of the same id left, made from its answers; those are kept, and found again if they fit."""
 MOST_GROUPS = 2000
 """Groups that a run counts by: they travel in every result, and a payload has its limit. Beyond it none are shown."""

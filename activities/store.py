@@ -140,6 +140,18 @@ class Store:
         if rest:
             yield rest
 
+    async def copy(self, key: str, to: Path) -> bool:
+        """Write a file to this machine, piece by piece; whether there is one."""
+        try:
+            with self._told("read", key):
+                answer = await obstore.get_async(self._store, key)
+                with to.open("wb") as sink:
+                    async for piece in answer.stream(min_chunk_size=_PIECE):
+                        sink.write(piece)
+        except FileNotFoundError:
+            return False
+        return True
+
     async def names(self, prefix: str) -> AsyncIterator[str]:
         """Every key below a prefix, in no order; none is held."""
         async for chunk in obstore.list(self._store, prefix=prefix, chunk_size=1000):

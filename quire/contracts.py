@@ -13,6 +13,7 @@ from quire.slots import Batch
 PLAN, PREPARE, GENERATE, REVIEW, FALL_BACK = "plan", "prepare", "generate", "review", "fall_back"
 GENERATE_SEVERAL = "generate_several"
 DEDUPLICATE, EXTEND, ASSEMBLE, VERIFY = "deduplicate", "extend", "assemble", "verify"
+LOG = "log"
 WORKFLOW, SHARD = "GenerateArtifact", "GenerateShard"
 SHARD_REPORT = "shard_report"
 """The signal by which a shard tells the run how far it is."""
@@ -232,3 +233,27 @@ class Verified(BaseModel):
     """What the check found: empty when all is well."""
 
     problems: list[str]
+
+
+class LogInput(BaseModel):
+    """How far a run is, to be logged to MLflow with the batches that are there and not logged yet."""
+
+    job: Job
+    figures: dict[str, float]
+    """Metrics of the whole run."""
+    target: int
+    """Slots of the plan."""
+    step: int
+    """Batches done: the metrics' step."""
+    at: float
+    """When it was so far, in seconds since 1970: told again after a crash, it is the same point."""
+    verdict: Verdict | None = None
+    """How it ended: the last that is logged."""
+
+
+class Logged(BaseModel):
+    """What MLflow has."""
+
+    address: str
+    """Of the run's page."""
+    warnings: list[str] = []

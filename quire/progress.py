@@ -122,7 +122,26 @@ class Result(BaseModel):
     failed_slots: list[FailedSlot] = []
     failed_total: int = 0
     simulated: bool = False
+    mlflow: str | None = None
+    """The run's page in MLflow, where it was logged there."""
     seconds: float = 0.0
+
+
+def figures(shown: Progress | Result) -> dict[str, float]:
+    """What is counted of a run, as numbers; a cost that is not known is left out."""
+    usage, failed = shown.usage, shown.failed if isinstance(shown, Progress) else shown.failed_total
+    said = {
+        "items": shown.items,
+        "failed": failed,
+        "duplicates_rejected": shown.duplicates_rejected,
+        "fallbacks": shown.fallbacks,
+        "calls": usage.calls,
+        "prompt_tokens": usage.prompt_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "cost_usd": usage.cost_usd,
+    }
+    return {name: float(value) for name, value in said.items() if value is not None}
 
 
 def line(progress: Progress) -> str:

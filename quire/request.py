@@ -1,6 +1,7 @@
 """What one run is to make: the workflow's only input, written by people as YAML or JSON."""
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -11,6 +12,7 @@ from pydantic import (
     StrictFloat,
     StrictInt,
     StrictStr,
+    field_validator,
     model_serializer,
 )
 
@@ -175,6 +177,30 @@ class Duplicates(Part):
         return self.threshold or {"near": 0.9, "semantic": 0.92}.get(self.method, 1.0)
 
 
+class Mlflow(Part):
+    """Where a run is logged while it goes on. Credentials come from MLflow's own environment variables."""
+
+    tracking_uri: StrictStr = Field(description="an MLflow server's http:// or https:// address, or sqlite:///a/file")
+    experiment: StrictStr = Field(
+        default="quire", min_length=1, max_length=200, pattern=r"\S", description="made where there is none"
+    )
+
+    @field_validator("tracking_uri")
+    @classmethod
+    def _is_an_address_without_a_password(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+        except ValueError:
+            raise ValueError("write it as http://host:port") from None
+        if "@" in parts.netloc:
+            raise ValueError("it must hold no password: set MLFLOW_TRACKING_USERNAME and _PASSWORD, or _TOKEN")
+        if parts.scheme in ("http", "https") and parts.netloc:
+            return value.rstrip("/")
+        if parts.scheme == "sqlite" and parts.path.strip("/"):
+            return value
+        raise ValueError("write it as http://host:port, https://host, or sqlite:///folder/mlflow.db")
+
+
 class Output(Part):
     """Where text lives and what the artifact is written as."""
 
@@ -182,6 +208,7 @@ class Output(Part):
     formats: tuple[Format, ...] = Field(
         default=("json", "jsonl"), min_length=1, description="hf is a folder that datasets.load_dataset reads"
     )
+    mlflow: Mlflow | None = Field(default=None, description="an MLflow server that is told of the run as it goes on")
 
 
 class Request(Part):
@@ -221,6 +248,6 @@ class Request(Part):
 
 
 __all__ = [
-    "MAX_TARGET", "Batching", "Budget", "Duplicates", "Embedding", "Fallback", "Format", "Hedge", "ModelChoice",
-    "Output", "Part", "Request", "Retry",
+    "MAX_TARGET", "Batching", "Budget", "Duplicates", "Embedding", "Fallback", "Format", "Hedge", "Mlflow",
+    "ModelChoice", "Output", "Part", "Request", "Retry",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from quire.progress import Result
 from quire.request import Request
 from runtime import ranks, request_file
 from runtime.connect import connected
-from runtime.preflight import keys_are_accepted
+from runtime.preflight import keys_are_accepted, mlflow_answers
 from runtime.runs import find, is_live, new_id, outcome_of
 from runtime.seeing import begin
 from runtime.worker import hosted
@@ -56,6 +56,7 @@ async def generate(
         known = await find(connection.client, name)
         if known is None:
             await keys_are_accepted(laid.plan.request)
+            await mlflow_answers(laid.plan.request)
         elif await is_live(known):
             await ranks.change(connection.client, name, priority)
         async with hosted(connection.client):

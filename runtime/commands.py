@@ -10,6 +10,7 @@ from runtime import embedded, logs, ranks, screen, summary
 from runtime.app import Concurrency, Id, Json, Overrides, Rank, Target, command, overrides
 from runtime.connect import connected
 from runtime.errors import SetupError
+from runtime.preflight import mlflow_answers
 from runtime.request_file import load
 from runtime.runs import attach, is_live, request_of
 from runtime.seeing import run_checked, see_through, tell
@@ -46,6 +47,7 @@ async def check(
 ) -> int:
     """Validate a request and show its plan: batches, sizes and expected tokens. No model is called."""
     checked = load(request, overrides(set, concurrency))
+    await mlflow_answers(checked.plan.request)
     expected = screen.expectation(checked)
     if json:
         screen.print_json(expected)

@@ -1,5 +1,7 @@
-"""A wrong key is told before a run exists: the endpoint's list of models costs nothing."""
+"""A wrong key is told before a run exists: the endpoint's list of models costs nothing. So is a server that is not
+there."""
 
+import asyncio
 import os
 
 from activities.body import OPENAI
@@ -46,3 +48,17 @@ async def _key_is_accepted(model: ModelChoice) -> None:
     except (APIConnectionError, InvalidURL) as error:
         said = error.__cause__ or error
         raise SetupError(f"no answer from the endpoint {address}: {said or type(said).__name__}") from None
+
+
+async def mlflow_answers(request: Request) -> None:
+    """Raise SetupError where the MLflow server that the request names does not answer, or its client is missing."""
+    said = request.output.mlflow
+    if said is None:
+        return
+    from activities.mlflow_client import Tracker, TrackingError, told
+
+    try:
+        tracker = await asyncio.to_thread(told, said.tracking_uri, Tracker, said)
+        await asyncio.to_thread(told, said.tracking_uri, tracker.answers)
+    except TrackingError as error:
+        raise SetupError(f"output.mlflow: {error}") from None

@@ -1,6 +1,7 @@
 """A request as a person writes it: YAML or JSON, with overrides, and errors that name file, line and field."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -60,7 +61,7 @@ def _checked(raw: Mapping[str, Any], base: Path, place: Callable[[Sequence[str]]
     try:
         inputs_of(request)
         texts, documents = read_all(request, base)
-        request = _absolute_store(request, base)
+        request = _absolute(request, base)
         plan = lay_out(request, texts, documents)
         must_be_known(plan.request)
         fields = plan.request.duplicates.fields or plan.recipe.compared
@@ -70,11 +71,15 @@ def _checked(raw: Mapping[str, Any], base: Path, place: Callable[[Sequence[str]]
         raise SetupError(f"{place(error.field.split('.'))}: {error.field}: {error}") from None
 
 
-def _absolute_store(request: Request, base: Path) -> Request:
-    if "://" in request.output.store:
-        return request
-    store = str((base / Path(request.output.store).expanduser()).resolve())
-    return request.model_copy(update={"output": request.output.model_copy(update={"store": store})})
+def _absolute(request: Request, base: Path) -> Request:
+    """The request with where its store is, and a database in an MLflow server's place, told from the root."""
+    output, changes = request.output, dict[str, object]()
+    if "://" not in output.store:
+        changes["store"] = str((base / Path(output.store).expanduser()).resolve())
+    if output.mlflow is not None and output.mlflow.tracking_uri.startswith("sqlite:"):
+        path = (base / output.mlflow.tracking_uri.removeprefix("sqlite:///")).resolve()
+        changes["mlflow"] = output.mlflow.model_copy(update={"tracking_uri": f"sqlite:///{path}"})
+    return request.model_copy(update={"output": output.model_copy(update=changes)})
 
 
 def _parse(path: Path) -> dict[str, Any]:
@@ -140,7 +145,7 @@ def _told(entry: Any, place: Callable[[Sequence[str]], str]) -> str:
         for part in entry["loc"]
         if not str(part).startswith(("constrained", "literal", "int", "float", "bool"))
     )
-    found = "" if entry["type"] == "missing" else f", found {entry['input']!r}"[:80]
+    found = "" if entry["type"] == "missing" else f", found {_unveiled(entry['input'])}"[:80]
     if entry["type"] == "extra_forbidden":
         found, said = "", f"unknown field; allowed here: {', '.join(_model_at(loc[:-1]).model_fields)}"
     elif entry["type"] == "missing":
@@ -148,6 +153,11 @@ def _told(entry: Any, place: Callable[[Sequence[str]], str]) -> str:
     else:
         said = entry["msg"].removeprefix("Value error, ")
     return f"{place(loc)}: {'.'.join(loc)}: {said}{found}"
+
+
+def _unveiled(found: object) -> str:
+    """What was found, without the password that an address may have."""
+    return re.sub(r"://[^/\s]*@", "://…@", repr(found))
 
 
 def _model_at(loc: Sequence[str]) -> type[Part]:

@@ -65,6 +65,8 @@ def table(result: Result, url: str | None) -> None:
     console = Console(highlight=False)
     console.print(shown)
     console.print(f"artifact  {result.artifact or 'none'}", soft_wrap=True, markup=False)
+    if result.mlflow:
+        console.print(f"MLflow    {result.mlflow}", soft_wrap=True, markup=False)
     if url:
         console.print(f"Web UI    {url}", soft_wrap=True, markup=False)
 

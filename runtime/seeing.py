@@ -14,7 +14,7 @@ from quire.progress import Result
 from runtime import ranks, screen
 from runtime.connect import Connection, connected
 from runtime.errors import SetupError
-from runtime.preflight import keys_are_accepted
+from runtime.preflight import keys_are_accepted, mlflow_answers
 from runtime.request_file import Checked
 from runtime.runs import Handle, find, is_live, new_id, outcome_of, progress_soon, start
 from runtime.watching import follow
@@ -40,6 +40,7 @@ async def run_checked(
         known = await find(connection.client, name)
         if known is None and not detach:
             await keys_are_accepted(checked.plan.request)
+            await mlflow_answers(checked.plan.request)
         elif known is not None and await is_live(known):
             await ranks.change(connection.client, name, priority)
         if detach:

@@ -58,6 +58,11 @@ CASES: dict[str, tuple[str, Options, dict[str, Any]]] = {
     ),
     "several": ("oq_suite", Options(too_few=0.05), {"target": 90, "batching": {"size": 1, "concurrency": 24}}),
     "sharded": ("oq_suite", Options(), {"target": 40, "batching": {"size": 1, "concurrency": 8}}),
+    "logged": (
+        "oq_suite",
+        Options(),
+        {"target": 12, "batching": SMALL, "output": {"mlflow": {"tracking_uri": "http://127.0.0.1:9"}}},
+    ),
     "two-models-and-twins": ("eval_dataset", Options(duplicates=0.3, strictness=0.2), {}),
 }
 

@@ -24,6 +24,7 @@ async def bind(run: Run) -> Result:
     """The artifact, the report, the result."""
     state = run.state
     if state.fatal in FATAL and not state.items:
+        await run.unbroken(run.logbook.close("failed"))
         raise ApplicationError(state.stopped or "the run was stopped", type=state.fatal, non_retryable=True)
     for task in run.racing:
         task.cancel()
@@ -90,7 +91,8 @@ async def _assemble(run: Run, left: list[OpenSlot]) -> Result:
     states = batch_states(state) if len(state.schedule.sizes) <= MOST_STATES else []
     checked = VerifyInput(job=run.job, result=result, batch_states=states, batch_usage=state.batch_usage)
     verified = await _patiently(run, lambda: calls.verify(checked))
-    return result.model_copy(update={"warnings": [*result.warnings, *verified.problems]})
+    result = result.model_copy(update={"warnings": [*result.warnings, *verified.problems]})
+    return await run.logbook.close(ended, result) or result
 
 
 async def _patiently(run: Run, work: Callable[[], Awaitable[T]]) -> T:

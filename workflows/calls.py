@@ -14,6 +14,7 @@ from quire.contracts import (
     FALL_BACK,
     GENERATE,
     GENERATE_SEVERAL,
+    LOG,
     PLAN,
     PREPARE,
     REVIEW,
@@ -27,6 +28,8 @@ from quire.contracts import (
     FallBackInput,
     GenerateInput,
     GenerateSeveralInput,
+    Logged,
+    LogInput,
     PlanInput,
     Planned,
     PrepareInput,
@@ -49,6 +52,8 @@ CALLS = RetryPolicy(
 )
 PATIENCE = timedelta(hours=6)
 """How long one call is tried again while the endpoint does not answer."""
+LOG_PATIENCE = timedelta(minutes=15)
+"""How long MLflow may take over what it is told. Where it does not answer at all, the tries are over much sooner."""
 
 
 async def plan(given: PlanInput) -> Planned:
@@ -132,6 +137,20 @@ async def assemble(given: AssembleInput, title: str) -> Assembled:
 async def verify(given: VerifyInput) -> Verified:
     """Check it."""
     return await _work(VERIFY, given, Verified, "check counts, schema, ids and the recipe's own rules", beats=True)
+
+
+async def log(given: LogInput, title: str) -> Logged:
+    """Tell MLflow how far the run is. No run waits long for that: it is told again later, or by hand."""
+    last = given.verdict is not None
+    return await workflow.execute_activity(
+        LOG,
+        given,
+        result_type=Logged,
+        schedule_to_close_timeout=LOG_PATIENCE,
+        heartbeat_timeout=timedelta(seconds=20),
+        retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=5 if last else 2),
+        summary=title[:200],
+    )
 
 
 async def _work(

@@ -42,7 +42,11 @@ class GenerateArtifact:
             run.stage = "generating"
         run.show()
         await approved(run)
-        await prepare(run)
+        try:
+            await prepare(run)
+        except ApplicationError:
+            await run.logbook.close("failed")
+            raise
         await made(run)
         while await twins_reopened(run):
             await made(run)

@@ -14,6 +14,7 @@ from quire.progress import Progress, Result, Waits
 from quire.request import Request
 from quire.slots import Batch
 from workflows import showing
+from workflows.logbook import Logbook
 from workflows.messages import details, publish
 from workflows.state import State, Trouble
 
@@ -43,6 +44,7 @@ class Run:
         self.fleet: Fleet | None = None
         """The shards, while there are any."""
         self.reported = False
+        self.logbook = Logbook(self)
         self.stage = "planning" if state.plan is None else "generating"
         self.cancelled = False
         self.broken: Exception | None = None
@@ -183,6 +185,7 @@ class Run:
         workflow.set_current_details(details(progress, self.state.warnings, ended))
         if self.state.plan is not None and self.state.plan.search_attributes:
             publish(self.state, progress, force=force, ended=ended)
+        self.logbook.note(progress)
 
     def settled(self) -> None:
         """A batch is settled."""

@@ -1,0 +1,97 @@
+"""A real MLflow server, `mlflow server` on a database of its own, and what it holds as its users read it."""
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import free_port
+
+PARTS = ("mlflow", "flask", "flask_cors", "graphene", "sqlalchemy", "alembic")
+BOOT = 240
+"""Seconds that it may take to be up on a busy machine; fifteen on a quiet one."""
+
+
+@contextmanager
+def running(folder: Path) -> Generator[str]:
+    """Its address. Skips the test where its parts are not installed."""
+    missing = [part for part in PARTS if importlib.util.find_spec(part) is None]
+    if missing:
+        pytest.skip(f"an MLflow server needs {', '.join(missing)}: uv sync")
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", f"{folder}/files"]
+    env = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
+    env |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=log, start_new_session=True)
+    try:
+        _wait(f"http://127.0.0.1:{port}/health", server, folder / "log")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def _wait(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + BOOT
+    while time.monotonic() < end:
+        assert server.poll() is None, log.read_text()[-2000:]
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise AssertionError(f"no MLflow server in {BOOT} s: {log.read_text()[-2000:]}")
+
+
+class Seen:
+    """What a server has of one experiment."""
+
+    def __init__(self, uri: str, experiment: str) -> None:
+        from mlflow import MlflowClient
+
+        self.uri, self.experiment, self.client = uri, experiment, MlflowClient(tracking_uri=uri)
+
+    @property
+    def _id(self) -> str | None:
+        found = self.client.get_experiment_by_name(self.experiment)
+        return found.experiment_id if found else None
+
+    def runs(self) -> list[Any]:
+        return list(self.client.search_runs([self._id])) if self._id else []
+
+    def run(self) -> Any:
+        (run,) = self.runs()
+        return run
+
+    def cases(self) -> list[dict[str, Any]]:
+        """The records of the one dataset, none where there is none yet."""
+        import mlflow
+        from mlflow.genai.datasets import get_dataset
+
+        found = list(self.client.search_datasets(experiment_ids=[self._id])) if self._id else []
+        assert len(found) <= 1
+        mlflow.set_tracking_uri(self.uri)
+        return get_dataset(dataset_id=found[0].dataset_id).to_df().to_dict("records") if found else []
+
+    def items(self, folder: Path) -> list[dict[str, Any]]:
+        """The items of all batches' files."""
+        where = Path(self.client.download_artifacts(self.run().info.run_id, "items", str(folder)))
+        return [json.loads(line) for file in sorted(where.iterdir()) for line in file.read_text().splitlines()]
+
+    def points(self, metric: str) -> list[tuple[int, float, int]]:
+        """Step, value and time of a metric's points."""
+        history = self.client.get_metric_history(self.run().info.run_id, metric)
+        return sorted((point.step, point.value, point.timestamp) for point in history)
