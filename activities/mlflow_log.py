@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.mlflow_claim import claim
 from activities.mlflow_client import Tracker, TrackingError, told
@@ -35,7 +35,10 @@ async def log(given: LogInput, plans: Plans) -> Logged:
         try:
             return await logged(plan, said, given)
         except TrackingError as error:
-            raise ApplicationError(str(error), type="TrackingError", non_retryable=not error.again) from None
+            benign = ApplicationErrorCategory.BENIGN  # no run fails of it: it is no alarm
+            raise ApplicationError(
+                str(error), type="TrackingError", non_retryable=not error.again, category=benign
+            ) from None
 
 
 async def logged(plan: OpenPlan, said: Mlflow, given: LogInput) -> Logged:

@@ -217,6 +217,11 @@ async def test_a_run_that_was_begun_and_not_noted_is_found_again(client, simulat
     assert (again.run, await again.dataset()) == (first.run, dataset)
 
 
+def roadmap(uri: str) -> dict:
+    """A request that names this address."""
+    return {"recipe": "roadmap", "inputs": {"target_role": "x"}, "output": {"mlflow": {"tracking_uri": uri}}}
+
+
 async def test_what_is_no_mlflow_server_is_told_before_the_run(simulator):
     for uri, said in (
         (f"http://127.0.0.1:{free_port()}", "no answer from the MLflow server"),
@@ -231,8 +236,8 @@ async def test_what_is_no_mlflow_server_is_told_before_the_run(simulator):
 
 @pytest.mark.parametrize("uri", ["http://me:hunter2@host:5000", "ftp://host", "databricks", "http://", "sqlite:///"])
 def test_an_address_that_is_none_or_holds_a_password_is_refused_and_the_password_not_repeated(uri):
-    with pytest.raises(SetupError, match="output.mlflow.tracking_uri") as told:
-        checked({"recipe": "roadmap", "inputs": {"target_role": "x"}, "output": {"mlflow": {"tracking_uri": uri}}})
+    with pytest.raises(SetupError, match=r"output\.mlflow\.tracking_uri") as told:
+        checked(roadmap(uri))
     assert "hunter2" not in str(told.value)
 
 
