@@ -152,7 +152,7 @@ class Activities:
     @activity.defn(name=VERIFY)
     @mendable
     async def verify(self, given: VerifyInput) -> Verified:
-        from activities.assemble import verify
+        from activities.verify import verify
 
         return await verify(given, self.plans)
 

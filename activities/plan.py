@@ -11,6 +11,7 @@ from activities.body import reasons
 from activities.documents import fetch
 from activities.endpoint import Endpoints
 from activities.failures import setup_error
+from activities.formats import must_be_installed
 from activities.planfile import Plans
 from activities.price import must_be_known, usd_per_token
 from activities.store import Store, digest
@@ -36,6 +37,7 @@ async def plan(given: PlanInput, endpoints: Endpoints, plans: Plans, *, search_a
     try:
         laid = known or await _laid(given, store)
         must_be_known(laid.request)
+        must_be_installed(laid.request)
         if known is not None and given.more:
             laid = longer(known, given.more)
     except InputError as error:

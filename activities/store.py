@@ -126,15 +126,20 @@ class Store:
         except FileNotFoundError:
             return None
 
-    async def lines(self, key: str) -> AsyncIterator[bytes]:
-        """A file's lines, read piece by piece; none where there is no file."""
+    async def pieces(self, key: str) -> AsyncIterator[bytes]:
+        """A file, piece by piece; nothing where there is no file."""
         try:
             answer = await obstore.get_async(self._store, key)
         except FileNotFoundError:
             return
-        rest = b""
         async for piece in answer.stream(min_chunk_size=_PIECE):
-            *whole, rest = (rest + bytes(piece)).split(b"\n")
+            yield bytes(piece)
+
+    async def lines(self, key: str) -> AsyncIterator[bytes]:
+        """A file's lines, read piece by piece; none where there is no file."""
+        rest = b""
+        async for piece in self.pieces(key):
+            *whole, rest = (rest + piece).split(b"\n")
             for line in whole:
                 yield line
         if rest:
@@ -164,8 +169,13 @@ class Store:
             yield key
 
     async def remove(self, prefix: str) -> None:
-        """Delete derived files below a prefix."""
-        async for key in self.keys(prefix):
+        """Delete derived files: all below a folder (`snapshot/`), or those at the top whose name begins like this."""
+        if prefix.endswith("/"):
+            names = [key async for key in self.keys(prefix)]
+        else:  # a store's own prefixes are whole names of folders
+            top = await obstore.list_with_delimiter_async(self._store)
+            names = sorted(str(meta["path"]) for meta in top["objects"] if str(meta["path"]).startswith(prefix))
+        for key in names:
             await obstore.delete_async(self._store, key)
 
     @asynccontextmanager

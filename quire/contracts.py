@@ -7,7 +7,7 @@ from pydantic import BaseModel, BeforeValidator, PlainSerializer
 from quire.compact import After, Reasons, Sizes, runs, unrolled
 from quire.outcome import Outcome, Usage
 from quire.progress import BatchCounts, BatchState, FailedSlot, Group, Result, Verdict
-from quire.request import Request
+from quire.request import Format, Request
 from quire.slots import Batch
 
 PLAN, PREPARE, GENERATE, REVIEW, FALL_BACK = "plan", "prepare", "generate", "review", "fall_back"
@@ -208,12 +208,14 @@ class AssembleInput(BaseModel):
     warnings: list[str]
     simulated: bool
     seconds: float
+    started: str | None = None
 
 
 class Assembled(BaseModel):
     """What was bound."""
 
     artifact: str | None
+    artifacts: dict[Format, str] = {}
     items: int
     failed_slots: list[FailedSlot]
     warnings: list[str]

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel
 
 from quire.outcome import Usage
+from quire.request import Format
 
 Verdict = Literal["complete", "partial", "failed", "cancelled"]
 SHOWN_FAILURES = 100
@@ -106,6 +107,11 @@ class Result(BaseModel):
     target: int
     items: int
     artifact: str | None
+    """The address of the first form that was asked for."""
+    artifacts: dict[Format, str] = {}
+    """Every form's address."""
+    started: str | None = None
+    """When the run began: ISO 8601, UTC."""
     noun: str = "items"
     batches: BatchCounts
     rounds: int

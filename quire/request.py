@@ -19,7 +19,7 @@ from pydantic import (
 MAX_TARGET = 1_000_000
 
 Positive = Annotated[StrictInt, Field(ge=1)]
-Format = Literal["json", "jsonl", "hf"]
+Format = Literal["json", "jsonl", "csv", "parquet", "hf", "markdown", "docx"]
 
 
 class Part(BaseModel):
@@ -206,7 +206,9 @@ class Output(Part):
 
     store: StrictStr = Field(default="runs", min_length=1, description="a directory, or an s3://, gs:// or az:// URL")
     formats: tuple[Format, ...] = Field(
-        default=("json", "jsonl"), min_length=1, description="hf is a folder that datasets.load_dataset reads"
+        default=("json", "jsonl"),
+        min_length=1,
+        description="hf is a folder that datasets.load_dataset reads; markdown and docx are for people to read",
     )
     mlflow: Mlflow | None = Field(default=None, description="an MLflow server that is told of the run as it goes on")
 

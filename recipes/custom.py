@@ -196,6 +196,9 @@ class Custom(Recipe):
             return {key: self._filled(inner, values, field) for key, inner in cast(dict[str, Any], part).items()}
         return part
 
+    def chapter(self, item: Item) -> str:
+        return item["id"].rpartition("/")[0] if self.said.slots.groups else ""
+
     def finished_schema(self, slots: Sequence[Slot]) -> dict[str, Any]:
         schema = super().finished_schema(slots)
         return {key: part for key, part in schema.items() if key not in ("minProperties", "maxProperties")}

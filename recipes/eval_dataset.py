@@ -10,7 +10,20 @@ from pydantic import Field, StrictInt, StrictStr, field_validator
 from quire.progress import Group
 from quire.request import Part, Request
 from quire.slots import Slot
-from recipes.spine import ANSWER_FORM, SLOT, TEXT, Around, InputError, Item, Made, Question, Recipe, closed, listing
+from recipes.spine import (
+    ANSWER_FORM,
+    PROVENANCE,
+    SLOT,
+    TEXT,
+    Around,
+    InputError,
+    Item,
+    Made,
+    Question,
+    Recipe,
+    closed,
+    listing,
+)
 
 MOST_SCENARIOS = 40
 """Scenarios that one planning call is asked for; larger categories go through them more than once."""
@@ -160,9 +173,9 @@ class EvalDataset(Recipe):
         return f" Scenario: {planned[place].get('scenario', '')}{again}"
 
     def item_schema(self, slots: Sequence[Slot]) -> dict[str, Any]:
-        shapes = [self._shape(self.said.categories[place]) for place in sorted({s.data["category"] for s in slots})]
-        distinct = [shape for index, shape in enumerate(shapes) if shape not in shapes[:index]]
-        inputs = distinct[0] if len(distinct) == 1 else {"anyOf": distinct}
+        inputs = _any(
+            [self._shape(self.said.categories[place]) for place in sorted({s.data["category"] for s in slots})]
+        )
         return closed({"slot": SLOT, "inputs": inputs, "expected_response": TEXT})
 
     def _shape(self, category: Category) -> dict[str, Any]:
@@ -199,13 +212,27 @@ class EvalDataset(Recipe):
         }
 
     def finished_schema(self, slots: Sequence[Slot]) -> dict[str, Any]:
-        thing = {"type": "object", "minProperties": 1}
         names = {"enum": [category.name for category in self.said.categories]}
-        fields = {"id": TEXT, "inputs": thing, "expectations": thing, "category": names}
-        return closed(fields | {"provenance": {"type": "object"}})
+        inputs = _any([self._shape(category) for category in self.said.categories])
+        expected = _any([_expected(category) for category in self.said.categories])
+        fields = {"id": TEXT, "inputs": inputs, "expectations": expected, "category": names}
+        return closed(fields | {"provenance": PROVENANCE})
+
+    def chapter(self, item: Item) -> str:
+        return item["category"]
 
     def metadata(self) -> dict[str, Any]:
         return {"categories": {group.name: group.target for group in self.groups(0)}}
+
+
+def _expected(category: Category) -> dict[str, Any]:
+    known = {name: {"const": value} for name, value in category.expectations.items()}
+    return closed({**known, "expected_response": TEXT})
+
+
+def _any(shapes: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    distinct = [shape for index, shape in enumerate(shapes) if shape not in shapes[:index]]
+    return distinct[0] if len(distinct) == 1 else {"anyOf": distinct}
 
 
 def _like(example: Any) -> dict[str, Any]:

@@ -1,13 +1,26 @@
 """An Operational Qualification test suite from a user requirements specification (seed 000)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from pydantic import Field, StrictInt, StrictStr, field_validator
 
 from quire.request import Part, Request
 from quire.slots import Slot
-from recipes.requirements import Requirement, deal, find, related
+from recipes.document import (
+    BOX,
+    About,
+    Block,
+    Entries,
+    Fields,
+    Heading,
+    PageBreak,
+    Table,
+    signatures,
+    source,
+    title_page,
+)
+from recipes.requirements import Requirement, deal, find, related, system_of
 from recipes.spine import ANSWER_FORM, SLOT, TEXT, Around, InputError, Item, Recipe, closed, listing
 
 CATEGORIES = (
@@ -154,6 +167,45 @@ class OqSuite(Recipe):
 
     def outline(self, item: Item) -> Item:
         return {"id": item["id"], "requirement_ids": item["requirement_ids"]}
+
+    @property
+    def title(self) -> str:
+        return "Operational Qualification test suite"
+
+    def front(self, about: About) -> Iterable[Block]:
+        facts = {"system": system_of(self.texts["urs"]) or self.documents["urs"], "requirements": self.documents["urs"]}
+        yield from title_page(self.title, facts | {"GAMP_5_category": str(self.category)}, about)
+        yield Heading("Approval of this document", 3)
+        yield signatures()
+        yield PageBreak()
+
+    def reading(self, item: Item) -> Iterable[Block]:
+        """A test as it is carried out: with room for what was seen, by whom, and whether it passed."""
+        yield Fields(
+            [
+                ("Requirements", ", ".join(item["requirement_ids"])),
+                ("Category", item["category"]),
+                ("Risk", item["risk"]),
+                ("Objective", item["objective"]),
+                ("Source", source(item["provenance"])),
+            ]
+        )
+        if item["preconditions"]:
+            yield Entries(item["preconditions"], "Preconditions")
+        head = ("Step", "Action", "Expected result", "Actual result", "Pass / fail", "Initials")
+        steps = ((str(n), s["action"], s["expected_result"], "", "", "") for n, s in enumerate(item["steps"], 1))
+        yield Table(head, steps, (3, 9, 9, 7, 4, 4))
+        yield Entries(item["acceptance_criteria"], "Acceptance criteria", boxes=True)
+        head = ("Result", "Tested by", "Date", "Signature")
+        yield Table(head, [(f"{BOX} pass  {BOX} fail", "", "", "")], (4, 5, 3, 5))
+
+    def back(self, outlines: Sequence[Item]) -> Iterable[Block]:
+        tests = self.sections(outlines)["traceability"]
+        texts = {requirement.id: " ".join(requirement.text.split()) for requirement in self.requirements}
+        yield PageBreak()
+        yield Heading("Traceability matrix", 1)
+        rows = ((name, texts.get(name, ""), ", ".join(found) or "no test") for name, found in tests.items())
+        yield Table(("Requirement", "What it asks for", "Tests"), rows, (3, 10, 5))
 
     def metadata(self) -> dict[str, Any]:
         return {"document": self.documents["urs"], "gamp_category": self.category}

@@ -23,7 +23,17 @@ _NAMED = re.compile(
     r"[*_`\])]*\s*[:.|\u2013\u2014-]?\s*(.*)$"
 )
 _CLAUSE = re.compile(r"^\s*(?:[-*+]\s+|\*\*)?(\d+(?:\.\d+)+|\d+(?=[.)]\s))[.)]?(?:\*\*)?\s+(.+)$")
+_OF_KIND = re.compile(
+    r"^(?:user requirements? specifications?|urs)\b\s*(?:for\b|[:\u2013\u2014-])?\s*(?:the\b)?", re.IGNORECASE
+)
+"""What a heading says of the document instead of the system."""
 _HEADING = re.compile(r"^\s*#{1,6}\s+(.*?)\s*#*$")
+
+
+def system_of(text: str) -> str | None:
+    """What a specification is about, by its first heading; None where it has none."""
+    named = next((found[1] for found in map(_HEADING.match, text.splitlines()) if found), None)
+    return _OF_KIND.sub("", named).strip() or named if named else None
 
 
 def find(text: str) -> list[Requirement]:

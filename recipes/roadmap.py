@@ -1,7 +1,7 @@
 """A learning roadmap, week by week: phases side by side, weeks inside a phase in a lane (seed 004)."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal, cast
 
@@ -11,6 +11,7 @@ from quire.batching import balanced
 from quire.progress import Group
 from quire.request import Part, Request
 from quire.slots import Slot
+from recipes.document import Block, Entries, Fields, Heading, source
 from recipes.roadmap_templates import week_from_template
 from recipes.spine import ANSWER_FORM, SLOT, TEXT, Around, InputError, Item, Made, Recipe, closed, listing
 
@@ -166,12 +167,27 @@ class Roadmap(Recipe):
         fields: dict[str, Any] = schema["properties"]
         day = fields["days"]["items"]
         numbered = closed({"day": {"type": "integer", "minimum": 1, "maximum": DAYS}, **day["properties"]})
-        fields = fields | {"week": {"type": "integer"}, "phase": TEXT, "days": fields["days"] | {"items": numbered}}
+        places = {"id": fields["id"], "week": {"type": "integer"}, "phase": TEXT}
+        fields = places | fields | {"days": fields["days"] | {"items": numbered}}
         return schema | {"properties": fields, "required": [*schema["required"], "week", "phase"]}
 
     def outline(self, item: Item) -> Item:
         tasks = [task.casefold().strip() for day in item["days"] for task in day["tasks"]]
         return {key: item[key] for key in ("id", "week", "phase", "difficulty")} | {"tasks": [hash(t) for t in tasks]}
+
+    @property
+    def title(self) -> str:
+        return f"Roadmap: {self.said.target_role}"
+
+    def chapter(self, item: Item) -> str:
+        return item["phase"]
+
+    def reading(self, item: Item) -> Iterable[Block]:
+        """A week to be ticked off, day by day."""
+        yield Fields([("Difficulty", f"{item['difficulty']} of {HIGHEST}"), ("Source", source(item["provenance"]))])
+        for day in item["days"]:
+            yield Heading(f"Day {day['day']}: {day['title']}", 3)
+            yield Entries(day["tasks"], boxes=True)
 
     def metadata(self) -> dict[str, Any]:
         said = self.said

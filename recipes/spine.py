@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, cast
 
 from quire.progress import Group
-from quire.request import Format, Part, Request
+from quire.request import Part, Request
 from quire.slots import Slot
+from recipes.document import About, Block, label, laid_out, title_page
 
 Item = dict[str, Any]
 Made = tuple[Slot, Item]
@@ -209,17 +210,58 @@ class Recipe(ABC):
         return schema | {"properties": {"id": TEXT, "provenance": {}, **fields}, "required": ["id", *required]}
 
     def lines(self, item: Item) -> Iterable[Item]:
-        """A finished item's lines in the JSON Lines form."""
+        """A finished item's lines in JSON Lines and Parquet."""
         return (item,)
 
-    def checked_form(self, formats: Sequence[Format]) -> Format | None:
-        """The form that is read back after it was written: one that holds an entry for each item."""
-        own_lines = type(self).lines is not Recipe.lines
-        return next((form for form in formats if form == "json" or not own_lines), None)
+    def line_schema(self, slots: Sequence[Slot]) -> dict[str, Any]:
+        """JSON Schema of a line; Parquet's columns are made from it."""
+        schema = self.finished_schema(slots)
+        fields = {name: part for name, part in schema["properties"].items() if name != "provenance"}
+        return schema | {"properties": {**fields, "provenance": PROVENANCE}}
+
+    def flat(self, line: Item) -> Item:
+        """A line as a table of plain columns has it; what is still nested there becomes dotted columns."""
+        return line
+
+    def flat_schema(self, slots: Sequence[Slot]) -> dict[str, Any]:
+        """JSON Schema of that; CSV's columns are made from it."""
+        return self.line_schema(slots)
 
     def outline(self, item: Item) -> Item:
         """The part of a finished item that `sections` and `problems` look at; small: those of a run are all held."""
         return {"id": item["id"]}
+
+    # For people to read ---------------------------------------------------------------------------------------------
+
+    @property
+    def title(self) -> str:
+        """What stands on a document's first page."""
+        return f"{label(self.name)}: {self.noun}"
+
+    def front(self, about: About) -> Iterable[Block]:
+        """A document's first page."""
+        return title_page(self.title, self.metadata(), about)
+
+    def chapter(self, item: Item) -> str:
+        """The part of the document that an item stands in; empty where it has none. Its items are neighbours."""
+        del item
+        return ""
+
+    def headline(self, item: Item) -> str:
+        """What stands beside the id in an item's heading."""
+        return next((str(item[name]) for name in ("title", "name", *self.compared) if _short(item.get(name))), "")
+
+    def reading(self, item: Item) -> Iterable[Block]:
+        """A finished item below its heading."""
+        said = self.headline(item)
+        return laid_out({name: part for name, part in item.items() if name != "id" and part != said})
+
+    def back(self, outlines: Sequence[Item]) -> Iterable[Block]:
+        """What a document has after the items."""
+        del outlines
+        return ()
+
+    # -----------------------------------------------------------------------------------------------------------------
 
     def metadata(self) -> dict[str, Any]:
         """What the artifact says of its inputs."""
@@ -238,6 +280,26 @@ class Recipe(ABC):
 
 TEXT: dict[str, Any] = {"type": "string", "minLength": 1}
 SLOT: dict[str, Any] = {"type": "integer", "description": "the number of the slot that this item fills"}
+
+
+PROVENANCE: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "source": {"enum": ["model", "fallback"]},
+        "model": {"type": ["string", "null"]},
+        "batch": {"type": "string"},
+        "attempt": {"type": "integer"},
+        "simulated": {"type": "boolean"},
+        "duplicate_of": {"type": "string"},
+        "likeness": {"type": "number"},
+    },
+    "required": ["source", "model", "batch", "attempt", "simulated"],
+}
+"""Where an item came from; the last two are said of one that was kept although it is like another."""
+
+
+def _short(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= 120 and "\n" not in value
 
 
 def closed(fields: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Chat samples over a topic tree or graph, each topic once a cycle (seed 001)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, pairwise
 from typing import Any, ClassVar, cast
 
@@ -10,7 +10,8 @@ from quire.progress import CYCLE, Group
 from quire.request import Part, Request
 from quire.slots import Slot
 from recipes import topics
-from recipes.spine import ANSWER_FORM, SLOT, TEXT, Around, Item, Recipe, closed, listing
+from recipes.document import Block, Fields, label, source
+from recipes.spine import ANSWER_FORM, PROVENANCE, SLOT, TEXT, Around, Item, Recipe, closed, listing
 
 
 class TopicInputs(Part):
@@ -137,7 +138,27 @@ class TopicDataset(Recipe):
             {"topic": TEXT, "path": {"type": "array", "items": TEXT}, "uuid": TEXT, "cycle": {"type": "integer"}}
         )
         messages = {"type": "array", "minItems": 2, "items": message}
-        return closed({"id": TEXT, "messages": messages, "metadata": metadata, "provenance": {"type": "object"}})
+        return closed({"id": TEXT, "messages": messages, "metadata": metadata, "provenance": PROVENANCE})
+
+    def flat(self, line: Item) -> Item:
+        """Who said what in columns of their own, and the topic beside it."""
+        said = {message["role"]: message["content"] for message in line["messages"]}
+        return {"id": line["id"], **said, **line["metadata"], "provenance": line["provenance"]}
+
+    def flat_schema(self, slots: Sequence[Slot]) -> dict[str, Any]:
+        said = {role: TEXT for role in ("system", "user", "assistant") if role != "system" or self.said.system_prompt}
+        fields = self.finished_schema(slots)["properties"]
+        return closed({"id": TEXT, **said, **fields["metadata"]["properties"], "provenance": PROVENANCE})
+
+    def chapter(self, item: Item) -> str:
+        return f"Cycle {item['metadata']['cycle']}"
+
+    def headline(self, item: Item) -> str:
+        return " > ".join(item["metadata"]["path"])
+
+    def reading(self, item: Item) -> Iterable[Block]:
+        said = [(label(message["role"]), message["content"]) for message in item["messages"]]
+        yield Fields([*said, ("Source", source(item["provenance"]))])
 
     def metadata(self) -> dict[str, Any]:
         return {"topics": self.documents["topics"], "unique_topics": len(self.topics.unique)}

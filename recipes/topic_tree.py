@@ -9,6 +9,7 @@ from pydantic import Field, StrictInt, StrictStr
 from quire.progress import Group
 from quire.request import Part, Request
 from quire.slots import Slot
+from recipes.document import Block, Entries
 from recipes.spine import ANSWER_FORM, SLOT, TEXT, Around, InputError, Item, Recipe, closed
 
 MOST_NODES = 100_000
@@ -139,6 +140,19 @@ class TopicTree(Recipe):
         """The tree's leaves, as `topic_dataset` reads them."""
         for name, known in zip(item["subtopics"], item.get("leaf_uuids", []), strict=False):
             yield {"path": [*item["path"], name], "leaf_uuid": known}
+
+    def line_schema(self, slots: Sequence[Slot]) -> dict[str, Any]:
+        return closed({"path": {"type": "array", "minItems": 1, "items": TEXT}, "leaf_uuid": TEXT})
+
+    @property
+    def title(self) -> str:
+        return f"Topics: {self.said.topic}"
+
+    def headline(self, item: Item) -> str:
+        return " > ".join(item["path"])
+
+    def reading(self, item: Item) -> Iterable[Block]:
+        yield Entries(item["subtopics"])
 
     def metadata(self) -> dict[str, Any]:
         return {"topic": self.said.topic, "depth": self.said.depth, "degree": self.said.degree}

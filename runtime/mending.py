@@ -5,9 +5,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from activities import formats, planfile
+from activities import planfile
 from activities.assemble import rebuild as rebound
 from activities.bound import open_shelf
+from activities.formats import FORMS
 from activities.store import Store
 from quire.progress import Progress
 from runtime import logs, ranks, screen
@@ -77,10 +78,9 @@ async def rebuild(
     plan = await planfile.read(files)
     if plan is None:
         raise SetupError(f"{files.where(planfile.KEY)} is missing: the store does not hold this run")
-    addresses = [formats.ADDRESSES[kind] for kind in plan.request.output.formats if kind != "hf"]
+    addresses = [FORMS[kind].file for kind in plan.request.output.formats]
     before = {key: _digest(await files.get(key)) for key in addresses}
-    where = await rebound(files)
-    if where is None:
+    if not await rebound(files):
         raise SetupError(f"run {id} has not ended: there is no report to rebuild from")
     for key in addresses:
         was, now = before[key], _digest(await files.get(key))

@@ -14,6 +14,7 @@ from ruamel.yaml.error import MarkedYAMLError
 
 from activities import outside
 from activities.documents import read_all
+from activities.formats import must_be_installed
 from activities.price import must_be_known
 from quire.request import Part, Request
 from recipes.planning import Plan, inputs_of, lay_out
@@ -64,6 +65,7 @@ def _checked(raw: Mapping[str, Any], base: Path, place: Callable[[Sequence[str]]
         request = _absolute(request, base)
         plan = lay_out(request, texts, documents)
         must_be_known(plan.request)
+        must_be_installed(plan.request)
         fields = plan.request.duplicates.fields or plan.recipe.compared
         request = outside.checked(request, fields, base)
         return Checked(request, texts, documents, plan)

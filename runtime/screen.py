@@ -64,6 +64,8 @@ def table(result: Result, url: str | None) -> None:
         shown.add_row("", f"{result.failed_total} missing in all; see report.json beside the artifact")
     console = Console(highlight=False)
     console.print(shown)
+    for address in result.artifacts.values() or (result.artifact or "none",):
+        console.print(f"artifact  {address}", soft_wrap=True, markup=False)
     console.print(f"artifact  {result.artifact or 'none'}", soft_wrap=True, markup=False)
     if result.mlflow:
         console.print(f"MLflow    {result.mlflow}", soft_wrap=True, markup=False)

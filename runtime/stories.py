@@ -29,17 +29,20 @@ async def snapshot(id: Id, /) -> int:
         handle = await attach(connection.client, id)
         store, plan = await _opened(await request_of(connection.client, handle), id)
         said = await state_of(handle)
+        started = (await handle.describe()).start_time
     shelf = await open_shelf(store)
     facts = {
         "verdict": said.get("verdict") or "partial",
         "batches": said.get("batches", {}).get("planned", 0),
         "usage": said.get("usage", {}),
         "simulated": said.get("simulated", False),
+        "started": started.isoformat(timespec="seconds"),
     }
-    where, problems = await bind(plan, shelf, store, facts, into="snapshot/")
-    if where is None:
+    forms, problems = await bind(plan, shelf, store, facts, into="snapshot/")
+    if not forms:
         raise SetupError(f"nothing of run {id} is there yet")
-    print(f"{where}: {len(shelf)} of {len(plan.slots)} {plan.recipe.noun}")
+    for where in forms.values():
+        print(f"{where}: {len(shelf)} of {len(plan.slots)} {plan.recipe.noun}")
     for problem in problems:
         screen.note(f"warning: {problem}")
     return 0

@@ -1,6 +1,7 @@
 """The end of a run: bind what is there, check it, say how it ended."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from temporalio import workflow
@@ -45,6 +46,7 @@ def _left_over(run: Run) -> list[OpenSlot]:
 async def _assemble(run: Run, left: list[OpenSlot]) -> Result:
     state = run.state
     failed = sorted([*state.failed, *left], key=lambda slot: slot.slot)
+    started = datetime.fromtimestamp(state.started, UTC).isoformat(timespec="seconds")
     seconds = round(workflow.now().timestamp() - state.started, 3)
     ended = verdict(target=state.target, filled=state.items, cancelled=run.cancelled)
     warnings = [*state.warnings, *([f"stopped: {state.stopped}"] if state.stopped else [])]
@@ -61,6 +63,7 @@ async def _assemble(run: Run, left: list[OpenSlot]) -> Result:
         warnings=warnings,
         simulated=state.simulated,
         seconds=seconds,
+        started=started,
     )
     assembled = await _patiently(run, lambda: calls.assemble(given, f"bind {state.items} {state.planned.noun}"))
     result = Result(
@@ -70,6 +73,8 @@ async def _assemble(run: Run, left: list[OpenSlot]) -> Result:
         target=state.target,
         items=assembled.items,
         artifact=assembled.artifact,
+        artifacts=assembled.artifacts,
+        started=started,
         noun=state.planned.noun,
         batches=state.batches,
         rounds=state.rounds,

@@ -160,13 +160,13 @@ async def test_the_artifact_is_rebuilt_from_the_store_byte_for_byte(client, simu
     before = [file.read_bytes() for file in files]
     for file in files:
         file.unlink()
-    assert await rebuild(Store(str(tmp_path), "drill-rebuilt")) == str(files[0])
+    assert list((await rebuild(Store(str(tmp_path), "drill-rebuilt"))).values()) == list(map(str, files))
     assert [file.read_bytes() for file in files] == before
 
 
 async def test_verification_looks_at_the_whole_as_it_was_written(client, simulator, tmp_path):
-    from activities.assemble import verify
     from activities.planfile import Plans
+    from activities.verify import verify
     from quire.contracts import Job, VerifyInput
 
     result = await made(client, example("drill_series", tmp_path), "drill-verified")
@@ -178,8 +178,8 @@ async def test_verification_looks_at_the_whole_as_it_was_written(client, simulat
     said["drills"][7]["answer"] = 9
     file.write_text(json.dumps(said))
     problems = (await verify(given, Plans())).problems
-    assert "id 'drill-05' is there twice, or out of order" in problems
-    assert "drill-08 does not have the item's schema" in problems
+    assert "artifact.json: id 'drill-05' is there twice, or out of order" in problems
+    assert "artifact.json: drill-08 does not have the item's schema" in problems
 
 
 # The library as a table

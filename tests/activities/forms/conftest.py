@@ -1,0 +1,64 @@
+"""An artifact bound without a run: a plan, items that no model made, and what `bind` writes of them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from activities import planfile
+from activities.assemble import bind
+from activities.bound import open_shelf, written
+from activities.forms.form import Bound
+from activities.store import Store
+from activities.verify import problems_of
+from quire.request import Format, Request
+from runtime import request_file
+from tests.conftest import ROOT
+
+SOURCE = {"source": "model", "model": "m", "batch": "1", "attempt": 1, "simulated": False}
+FACTS = {"verdict": "complete", "batches": 1, "usage": {}, "simulated": False, "started": "2026-03-01T10:00:00+00:00"}
+ALL: tuple[Format, ...] = ("json", "jsonl", "csv", "parquet", "hf", "markdown", "docx")
+RUN = "run"
+
+
+def custom(item: dict[str, Any], keys: Sequence[str], **inputs: Any) -> dict[str, Any]:
+    """A request for items of one's own."""
+    said = {"item": item, "instructions": "Make.", "prompt": "one", "slots": {"list": list(keys)}}
+    return {"recipe": "custom", "inputs": said | inputs}
+
+
+class Made:
+    """A bound artifact in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = Store(str(folder), RUN)
+        self.folder = folder / RUN
+        self.said: list[str] = []
+
+    async def fill(self, request: dict[str, Any], items: Sequence[dict[str, Any]]) -> "Made":
+        """Lay the request out, and put items into the store as if they had been made; None leaves a slot open."""
+        laid = request_file.checked(request, ROOT / "examples").plan
+        await planfile.write(self.store, laid)
+        rows = [
+            {"slot": n, "item": {"slot": n, **item}, "provenance": SOURCE} for n, item in enumerate(items, 1) if item
+        ]
+        await self.store.put("batches/1.jsonl", written(rows, None))
+        return self
+
+    async def bind(self, *formats: Format) -> "Made":
+        """Write these forms."""
+        plan = await self._plan(formats)
+        _, self.said = await bind(plan, await open_shelf(self.store), self.store, FACTS)
+        return self
+
+    async def problems(self, form: Format, expected: int | None = None) -> list[str]:
+        """What the check of one form says."""
+        plan = await self._plan((form,))
+        items = len(await open_shelf(self.store)) if expected is None else expected
+        return await problems_of(form, self.store, Bound(plan.recipe, plan.slots, {}, RUN, None), items)
+
+    async def _plan(self, formats: Sequence[Format]) -> planfile.OpenPlan:
+        plan = await planfile.read(self.store)
+        assert plan is not None
+        said = plan.request.model_dump(mode="json") | {"output": {"formats": list(formats)}}
+        return replace(plan, request=Request.model_validate(said))
