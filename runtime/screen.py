@@ -66,7 +66,6 @@ def table(result: Result, url: str | None) -> None:
     console.print(shown)
     for address in result.artifacts.values() or (result.artifact or "none",):
         console.print(f"artifact  {address}", soft_wrap=True, markup=False)
-    console.print(f"artifact  {result.artifact or 'none'}", soft_wrap=True, markup=False)
     if result.mlflow:
         console.print(f"MLflow    {result.mlflow}", soft_wrap=True, markup=False)
     if url:

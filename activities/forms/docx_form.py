@@ -69,7 +69,7 @@ class DocxForm(ReadingForm):
         await self._pass_on()
         if self._size <= _LARGEST:
             return []
-        return [f"{self.address} holds {self._size >> 20} MB: Word may not open it; {self.address[:-4]}md can be read"]
+        return [f"{self.address} holds {self._size >> 20} MB: Word may not open it; ask for markdown as well"]
 
     async def _pass_on(self) -> None:
         data = self._sink.taken()

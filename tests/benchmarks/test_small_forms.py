@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import scale, speed
+from benchmarks import forms, scale, speed
 from benchmarks.harness import server
 
 
@@ -37,3 +37,10 @@ async def test_cost_and_memory_stay_as_a_run_grows_beyond_one_history():
 async def test_a_worker_killed_in_the_middle_changes_nothing_that_is_counted():
     same, counted, unheard = await scale.killed(1300, 64, 0.05)
     assert same and counted == 1300 and unheard <= 64
+
+
+async def test_memory_stays_as_an_artifact_grows_in_every_form():
+    kinds = ("csv", "parquet", "markdown", "docx")
+    small, large = await forms.measured(500, kinds), await forms.measured(5000, kinds)
+    for before, after in zip(small, large, strict=True):
+        assert after.rss_mb / before.rss_mb < 1.4, f"{after.form}: {before.rss_mb:.0f} MB, then {after.rss_mb:.0f} MB"
