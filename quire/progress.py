@@ -95,6 +95,8 @@ class Progress(BaseModel):
     reused: int = 0
     """Answers that an earlier run paid for."""
     simulated: bool = False
+    started: float = 0.0
+    """When the run began, in seconds since 1970; 0 where its worker is of a version that does not say."""
     line: str = ""
 
 

@@ -74,7 +74,7 @@ async def status(id: Id, /, *, json: Json = False) -> int:
     logs.configure()
     async with connected(start_embedded=False) as connection:
         handle = await attach(connection.client, id)
-        shown = await summary.summary_of(handle, await request_of(connection.client, handle))
+        shown = await summary.summary_of(connection.client, handle, await request_of(connection.client, handle))
         if json:
             screen.print_json(shown)
         else:

@@ -9,9 +9,9 @@ from rich.table import Table
 
 from activities.price import list_price
 from quire.outcome import Usage
-from quire.progress import Result
 from recipes.spine import Around
 from runtime.request_file import Checked
+from runtime.words import wrapped
 
 _CHARACTERS_PER_TOKEN = 4
 SHOWN_BATCHES = 20
@@ -20,6 +20,8 @@ SHOWN_GROUPS = 20
 
 def note(text: str) -> None:
     """A line that is not part of the result."""
+    if sys.stderr.isatty():
+        text = wrapped(text, Console(stderr=True).width)
     print(text, file=sys.stderr, flush=True)
 
 
@@ -28,48 +30,9 @@ def print_json(value: object) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 
 
-def table(result: Result, url: str | None) -> None:
-    """The result of a run."""
-    usage = result.usage
-    shown = Table(title=f"{result.workflow_id}: {result.verdict}", show_header=False, title_justify="left")
-    shown.add_column(no_wrap=True)
-    shown.add_column(overflow="fold")
-    shown.add_row(result.noun, f"{result.items} of {result.target}")
-    shown.add_row("batches", f"{result.batches.completed} of {result.batches.planned}, {result.rounds} round(s)")
-    for group in result.groups[:SHOWN_GROUPS]:
-        twins = f", {group.duplicates_rejected} duplicates rejected" if group.duplicates_rejected else ""
-        shown.add_row(f"{result.group_word} {group.name}", f"{group.items} of {group.target}{twins}")
-    if len(result.groups) > SHOWN_GROUPS:
-        shown.add_row("…", f"{len(result.groups) - SHOWN_GROUPS} more")
-    if result.duplicates_rejected:
-        shown.add_row("duplicates", f"{result.duplicates_rejected} rejected")
-    if result.fallbacks:
-        shown.add_row("templates", f"{result.fallbacks} {result.noun} not made by the model")
-    shown.add_row("calls", str(usage.calls))
-    if result.reused:
-        shown.add_row("reused", f"{result.reused} answers that an earlier run paid for; --fresh asks anew")
-    share = f", {usage.cached_tokens / usage.prompt_tokens:.0%}" if usage.cached_tokens else ""
-    thought = f" ({usage.reasoning_tokens} of them thinking)" if usage.reasoning_tokens else ""
-    tokens = f"{usage.prompt_tokens} in ({usage.cached_tokens} cached{share}), {usage.completion_tokens} out{thought}"
-    shown.add_row("tokens", tokens)
-    shown.add_row("cost", "unknown price" if usage.cost_usd is None else f"${usage.cost_usd:.4f}")
-    shown.add_row("time", f"{result.seconds:.1f} s")
-    if result.simulated:
-        shown.add_row("text", "SIMULATED: made by the offline simulator, not by a model")
-    for warning in result.warnings:
-        shown.add_row("warning", warning)
-    for failed in result.failed_slots[:10]:
-        shown.add_row(f"missing {failed.slot}", failed.reason)
-    if result.failed_total > 10:
-        shown.add_row("", f"{result.failed_total} missing in all; see report.json beside the artifact")
-    console = Console(highlight=False)
-    console.print(shown)
-    for address in result.artifacts.values() or (result.artifact or "none",):
-        console.print(f"artifact  {address}", soft_wrap=True, markup=False)
-    if result.mlflow:
-        console.print(f"MLflow    {result.mlflow}", soft_wrap=True, markup=False)
-    if url:
-        console.print(f"Web UI    {url}", soft_wrap=True, markup=False)
+def print_line(value: object) -> None:
+    """JSON in one line, which another may follow."""
+    print(json.dumps(value, ensure_ascii=False, default=str), flush=True)
 
 
 def rows(found: list[dict[str, Any]], *, empty: str) -> None:

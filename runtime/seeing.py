@@ -2,24 +2,32 @@
 
 import asyncio
 import signal
-import sys
 from pathlib import Path
 
 from obstore.exceptions import BaseError
+from temporalio.service import RPCError
 
 from activities import outside
 from activities.documents import upload
 from activities.store import Store
 from quire.progress import Result
-from runtime import ranks, screen
+from quire.request import Request
+from runtime import closing, ranks, screen
 from runtime.connect import Connection, connected
+from runtime.diagnosis import others
 from runtime.errors import SetupError
+from runtime.leaving import leave
 from runtime.preflight import keys_are_accepted, mlflow_answers
 from runtime.request_file import Checked
-from runtime.runs import Handle, find, is_live, new_id, outcome_of, progress_soon, start
-from runtime.watching import follow
+from runtime.runs import Handle, find, is_live, new_id, outcome_of, progress_soon, request_of, start
+from runtime.settings import TASK_QUEUE
+from runtime.stories import can_be_longer
+from runtime.watching import Unreachable, follow, shows
+from runtime.words import several
 from runtime.worker import hosted
 
+LAID_AGAIN = 5000
+"""Items up to which it is tried whether a run could be made longer, only to say so."""
 Ended = tuple[int, Result | None]
 """The exit code, and what came of a run that was seen to its end."""
 
@@ -76,24 +84,78 @@ async def begin(connection: Connection, name: str, checked: Checked, priority: i
 
 
 async def see_through(connection: Connection, handle: Handle, *, json: bool) -> Ended:
-    """Watch to the end and print what came of it; Ctrl-C stops the watching only."""
+    """Watch to the end and print what came of it; Ctrl-C stops the watching only, a second one the waiting after it.
+
+    With `json`, standard output gets JSON lines: progress, and at last the result.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, _asked_to_stop, stop)
     url = connection.run_url(handle.id, (await handle.describe()).run_id)
     screen.note(f"run {handle.id}" + (f"   {url}" if url else ""))
-    seen = await follow(handle, stop, live=not json and sys.stderr.isatty())
-    if seen == "broken":
-        return await _broken(handle, json=json), None
-    if seen == "stopped":
-        screen.note(
-            f"\nNot stopped: the run {handle.id} goes on where it is as soon as a worker is up.\n"
-            f"  go on watching   uv run starter.py watch {handle.id}\n"
-            f"  cancel it        uv run starter.py cancel {handle.id}"
+    try:
+        seen = await follow(connection.client, handle, stop, shows(json=json))
+        if seen == "ended":
+            return await tell(connection, handle, json=json, lines=True)
+        if seen == "broken":
+            return await _broken(handle, json=json), None
+        await _left(connection, handle)
+    except Unreachable as error:
+        return _unreachable(handle, str(error), json=json), None
+    except RPCError as error:  # between two looks
+        why = f"the Temporal server at {connection.address} failed: {error.message}"
+        return _unreachable(handle, why, json=json), None
+    return 130, None
+
+
+async def _extendable(request: Request, result: Result) -> bool:
+    if result.verdict != "complete" or result.target > LAID_AGAIN:
+        return False
+    try:
+        await can_be_longer(request, result.workflow_id, 10)
+    except SetupError:
+        return False
+    return True
+
+
+def _asked_to_stop(stop: asyncio.Event) -> None:
+    if stop.is_set():
+        leave(130)
+    stop.set()
+
+
+async def _left(connection: Connection, handle: Handle) -> None:
+    """Tell a person who has stopped watching what becomes of the run, and how to come back to it."""
+    client, id = connection.client, handle.id
+    try:
+        working = await others(client, TASK_QUEUE, but=client.identity)
+    except RPCError:
+        working = []
+    if working:
+        said = [f"Not stopped: the run {id} goes on, worked on by {several(len(working), 'other worker')}."]
+    else:
+        said = [f"Not stopped: the run {id} waits where it is, with all that is made, until a worker is up."]
+        said.append("  go on unwatched  uv run starter.py up")
+    screen.note(
+        "\n".join(
+            [
+                *said,
+                f"  go on watching   uv run starter.py watch {id}",
+                f"  finish it now    uv run starter.py finish {id}",
+                f"  cancel it        uv run starter.py cancel {id}",
+                "Calls in flight are paid for, so they may finish first, in half a minute at most. Ctrl-C again leaves "
+                "at once.",
+            ]
         )
-        return 130, None
-    return await tell(connection, handle, json=json)
+    )
+
+
+def _unreachable(handle: Handle, why: str, *, json: bool) -> int:
+    if json:
+        screen.print_line({"workflow_id": handle.id, "verdict": None, "trouble": why})
+    screen.note(f"error: {why}\nThen go on watching with: uv run starter.py watch {handle.id}")
+    return 1
 
 
 async def _broken(handle: Handle, *, json: bool) -> int:
@@ -101,23 +163,26 @@ async def _broken(handle: Handle, *, json: bool) -> int:
     progress = await progress_soon(handle)
     why = progress.why if progress else "the run waits for something to be mended"
     if json:
-        screen.print_json({"workflow_id": handle.id, "verdict": None, "paused": why})
+        screen.print_line({"workflow_id": handle.id, "verdict": None, "paused": why})
     screen.note(f"error: paused, with all that is there kept: {why}")
     return 2
 
 
-async def tell(connection: Connection, handle: Handle, *, json: bool) -> Ended:
-    """Print an ended run's result; the exit code."""
+async def tell(connection: Connection, handle: Handle, *, json: bool, lines: bool = False) -> Ended:
+    """Print an ended run's result; the exit code. `lines`: its JSON is the last of several lines."""
     result, failure = await outcome_of(handle)
-    url = connection.run_url(handle.id, (await handle.describe()).run_id)
+    say = screen.print_line if lines else screen.print_json
     if result is None:
         message, code = failure or ("the run did not end well", 1)
         if json:
-            screen.print_json({"workflow_id": handle.id, "verdict": "failed", "error": message})
+            say({"workflow_id": handle.id, "verdict": "failed", "error": message})
         screen.note(f"error: {message}")
         return code, None
     if json:
-        screen.print_json(result.model_dump(mode="json"))
+        say(result.model_dump(mode="json"))
     else:
-        screen.table(result, url)
+        url = connection.run_url(handle.id, (await handle.describe()).run_id)
+        request = await request_of(connection.client, handle)
+        extendable = await _extendable(request, result)
+        closing.tell(result, closing.files_of(result, request), url, extendable=extendable)
     return {"complete": 0, "partial": 3}.get(result.verdict, 1), result

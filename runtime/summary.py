@@ -1,9 +1,11 @@
 """What `status` says: progress or result, each planned batch, and what two models saved against one."""
 
 import json
+import time
 from datetime import timedelta
 from typing import Any
 
+from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.converter import DataConverter
 from temporalio.service import RPCError
 
@@ -13,27 +15,33 @@ from quire.outcome import Usage
 from quire.progress import BatchStatus
 from quire.request import Request
 from quire.slots import ranges
+from runtime.diagnosis import diagnosed
+from runtime.pending import again
 from runtime.runs import Handle, state_of
 from runtime.screen import SHOWN_GROUPS
+from runtime.words import printable, several
 
 _PAGE = 1000
 
 
-async def summary_of(handle: Handle, request: Request) -> dict[str, Any]:
+async def summary_of(client: Client, handle: Handle, request: Request) -> dict[str, Any]:
     """A run's state as JSON has it."""
     shown = await state_of(handle)
     if "items" not in shown:
-        return shown
+        trouble = await diagnosed(client, handle.id) if shown["status"] == "running" else None
+        return shown | ({"line": trouble.said} if trouble else {})
     shown["percent"] = 100 * shown["items"] // shown["target"] if shown["target"] else 0
     shown["batch_states"] = await _batches(handle, request)
-    shown["growing"] = await _growing(handle)
+    described = await handle.describe()
+    shown["growing"] = await _growing(described)
+    calls = await again(client, described, time.time())
+    shown |= {"retried": calls.retried, "retried_because": calls.reason, "rate_limit": calls.words()}
     saved = savings(request, {name: Usage.model_validate(used) for name, used in shown.get("models", {}).items()})
     return shown | ({"saved": saved} if saved else {})
 
 
-async def _growing(handle: Handle) -> dict[str, int]:
+async def _growing(described: WorkflowExecutionDescription) -> dict[str, int]:
     """Complete items of answers that are being streamed, by batch."""
-    described = await handle.describe()
     found: dict[str, int] = {}
     for pending in described.raw_description.pending_activities:
         if pending.activity_id.startswith("batch-") and pending.heartbeat_details.payloads:
@@ -92,12 +100,17 @@ def lines(shown: dict[str, Any]) -> list[str]:
     said.append(f"  batches     {counts or shown['batches']}")
     growing = ", ".join(f"batch {name}: {items} items so far" for name, items in shown["growing"].items())
     said += [f"  arriving    {growing}"] if growing else []
+    said += [f"  waiting     {shown['rate_limit']}"] if shown["rate_limit"] else []
+    if shown["retried"]:
+        said.append(f"  retried     {several(shown['retried'], 'call')}: {shown['retried_because']}")
     failed = [batch["batch"] for batch in shown["batch_states"] if batch["status"] == "FAILED"]
     if failed:
         said.append(f"  failed      batch {ranges(failed)}")
     for group in shown["groups"][:SHOWN_GROUPS]:
         twins = f", {group['duplicates_rejected']} duplicates rejected" if group["duplicates_rejected"] else ""
-        said.append(f"  {shown['group_word']} {group['name']}: {group['items']}/{group['target']}{twins}")
+        said.append(f"  {shown['group_word']} {printable(group['name'])}: {group['items']}/{group['target']}{twins}")
+    if len(shown["groups"]) > SHOWN_GROUPS:
+        said.append(f"  … and {len(shown['groups']) - SHOWN_GROUPS:,} more")
     by_round = ", ".join(map(str, shown["duplicates_by_round"]))
     rounds = f" ({by_round} by round)" if by_round else ""
     said.append(f"  duplicates  {shown['duplicates_rejected']} rejected{rounds}")

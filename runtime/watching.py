@@ -1,78 +1,118 @@
-"""Follow a run to its end: a live line on a terminal, plain lines elsewhere."""
+"""Follow a run to its end, through what goes wrong on the way."""
 
 import asyncio
-from contextlib import suppress
-from typing import Literal
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from typing import Any, Literal
 
-from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
+from temporalio.client import Client
 from temporalio.service import RPCError
 
-from quire.progress import CYCLE, Progress, cycle_line
-from runtime.runs import Handle, outcome_of, progress_of
+from runtime.diagnosis import Trouble
+from runtime.looking import Look, Looker
+from runtime.runs import Handle, outcome_of
+from runtime.shows import JsonLines, Lines, Screen, Show
 
-_PAUSE = 0.4
-
+PAUSE, LONGEST = 0.4, 2.0
+"""Seconds between two looks: as many as the last look took, so that a very large run is looked at less often."""
+PATIENCE = 120.0
+"""Seconds that a server may be away before the watching ends."""
 
 Seen = Literal["ended", "stopped", "broken"]
 """The run ended; the person stopped watching; something must be mended before the run can go on."""
 
 
-async def follow(handle: Handle, stop: asyncio.Event, *, live: bool) -> Seen:
-    """Show progress until the run ends, the person stops watching, or nothing goes on that this process could mend."""
-    ended = asyncio.create_task(outcome_of(handle))
-    stopping = asyncio.create_task(stop.wait())
-    bars = Bars(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        disable=not live,
-    )
+def shows(*, json: bool) -> list[Show]:
+    """How this process shows a run: JSON lines where they are asked for, and for the person at the terminal."""
+    lines: list[Show] = [JsonLines()] if json else []
+    if json and sys.stdout.isatty():
+        return lines
+    return [*lines, Screen() if sys.stderr.isatty() else Lines()]
+
+
+class Unreachable(Exception):
+    """The server was away for too long."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(trouble.said)
+
+
+async def follow(
+    client: Client, handle: Handle, stop: asyncio.Event, shown: Sequence[Show], *, patience: float = PATIENCE
+) -> Seen:
+    """Show a run until it ends, the person stops watching, or nothing goes on that this process could mend.
+
+    Raises Unreachable where the server was away for `patience` seconds.
+    """
+    looker, away = Looker(client, handle), _Away(patience)
+    ended, stopping = asyncio.create_task(_end(handle)), asyncio.create_task(stop.wait())
     try:
-        with bars:
-            bar = bars.add_task("Planning", total=1)
-            said: list[str] = []
-            while not ended.done() and not stopping.done():
-                shown = await progress_of(handle)
-                _show(bars, bar, shown, said, live=live)
-                if shown is not None and shown.waits_for == "repair" and not shown.in_flight:
+        with ExitStack() as stack:
+            for show in shown:
+                stack.enter_context(show)
+            while True:
+                began = time.monotonic()
+                look = await _unless({ended, stopping}, looker.look())
+                if look is None:
+                    break
+                for show in shown:
+                    show.show(look)
+                away.check(look)
+                if _broken(look):
                     return "broken"
-                await asyncio.wait({ended, stopping}, timeout=_PAUSE, return_when=asyncio.FIRST_COMPLETED)
-            if ended.done():
-                with suppress(RPCError):
-                    _show(bars, bar, await progress_of(handle), said, live=live)
+                pause = PAUSE if look.trouble else min(LONGEST, max(PAUSE, time.monotonic() - began))
+                await asyncio.wait({ended, stopping}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+            if not ended.done():
+                return "stopped"
+            last = await looker.look()
+            for show in shown:
+                show.show(last, last=True)
+        return "ended"
     finally:
-        stopping.cancel()
-        if not ended.done():
-            ended.cancel()
-            with suppress(asyncio.CancelledError):
-                await ended
-    return "ended" if ended.done() and not ended.cancelled() else "stopped"
+        for task in (ended, stopping):
+            task.cancel()
+        await asyncio.gather(ended, stopping, return_exceptions=True)
 
 
-def _show(bars: Bars, bar: TaskID, progress: Progress | None, said: list[str], *, live: bool) -> None:
-    line = progress.line if progress else "waiting for a worker"
-    if progress and progress.target:
-        bars.update(bar, description=line, completed=progress.items, total=progress.target)
-    else:
-        bars.update(bar, description=line)
-    if not live:
-        ended = _ended_cycles(progress) if progress else []
-        for row in [*ended, line]:
-            if row not in said:
-                Console(stderr=True, highlight=False).print(row, soft_wrap=True)
-                said.append(row)
+async def _end(handle: Handle) -> None:
+    """Return when the run has ended, however long the server is away meanwhile."""
+    while True:
+        with suppress(RPCError):
+            await outcome_of(handle)
+            return
+        await asyncio.sleep(PAUSE)
 
 
-def _ended_cycles(progress: Progress) -> list[str]:
-    """A line for each cycle that is complete, with the total as it was then: a poll may come too late to see it."""
-    if progress.group_word != CYCLE:
-        return []
-    return [
-        cycle_line(progress.groups, index, group.ended_at)
-        for index, group in enumerate(progress.groups)
-        if group.ended_at is not None
-    ]
+async def _unless(others: set[asyncio.Task[Any]], work: Any) -> Look | None:
+    """The look, or None where one of the others is done before."""
+    looking: asyncio.Task[Look] = asyncio.create_task(work)
+    await asyncio.wait({looking, *others}, return_when=asyncio.FIRST_COMPLETED)
+    if any(other.done() for other in others):
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
+        return None
+    return await looking
+
+
+def _broken(look: Look) -> bool:
+    progress = look.progress
+    return look.trouble is None and progress is not None and progress.waits_for == "repair" and not progress.in_flight
+
+
+class _Away:
+    """How long the server has been away."""
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._since: float | None = None
+
+    def check(self, look: Look) -> None:
+        """Raises Unreachable after too long."""
+        if look.trouble is None or not look.trouble.unreachable:
+            self._since = None
+            return
+        self._since = self._since or time.monotonic()
+        if time.monotonic() - self._since >= self._patience:
+            raise Unreachable(look.trouble)

@@ -48,6 +48,7 @@ def progress(
         fallbacks=state.fallbacks,
         reused=state.reused,
         simulated=state.simulated,
+        started=state.started,
     )
     shown = _with_shards(shown, reports)
     return shown.model_copy(update={"line": line(shown)})

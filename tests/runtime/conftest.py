@@ -1,5 +1,6 @@
 """The command line as its user has it: a process of its own, a home of its own."""
 
+import json
 import os
 import subprocess
 import sys
@@ -53,6 +54,11 @@ def shell(tmp_path: Path) -> Generator[Shell]:
     made = Shell(tmp_path / "home")
     yield made
     made("down")
+
+
+def last(text: str) -> Any:
+    """The last of several JSON lines: what came of a run that was watched with `--json`."""
+    return json.loads(text.splitlines()[-1])
 
 
 def until(true: Any, seconds: float = 30) -> None:

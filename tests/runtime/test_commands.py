@@ -17,7 +17,7 @@ from runtime.ranks import priority_of
 from simulator.options import Options
 from simulator.server import SimulatorServer
 from tests.conftest import ROOT, URS, free_port
-from tests.runtime.conftest import EXAMPLE, until
+from tests.runtime.conftest import EXAMPLE, last, until
 
 
 def answered_once(stats: dict[str, Any]) -> bool:
@@ -27,11 +27,11 @@ def answered_once(stats: dict[str, Any]) -> bool:
 def test_the_example_runs_with_nothing_set_up_and_its_id_never_starts_a_twin(shell):
     first = shell(*shell.run("oq-1", "--json"))
     assert first.returncode == 0, first.stderr
-    result = json.loads(first.stdout)
+    result = last(first.stdout)
     assert (result["verdict"], result["items"], result["batches"]["planned"]) == ("complete", 25, 3)
     assert result["simulated"] and "simulated" in first.stderr and "Generated 25/25 tests (Batch 3/3)" in first.stderr
     again = shell(*shell.run("oq-1", "--json"))
-    assert json.loads(again.stdout) == result
+    assert last(again.stdout) == result
     assert [row["workflow_id"] for row in json.loads(shell("list", "--json").stdout)] == ["oq-1"]
     assert json.loads(shell("status", "oq-1", "--json").stdout)["verdict"] == "complete"
     assert json.loads(shell("result", "oq-1", "--json").stdout) == result
@@ -85,7 +85,7 @@ def test_a_kill_in_the_middle_repeats_no_answered_call(shell, victim):
             )  # fmt: skip
             out, _ = running.communicate(timeout=80)
             code = running.returncode
-        assert code == 0 and json.loads(out)["items"] == 25
+        assert code == 0 and last(out)["items"] == 25
         stats = model.stats()
         assert stats["answered"] <= 13 + 2 and len(stats["answered_prompts"]) == 13
         if victim == "server":

@@ -10,7 +10,7 @@ import pytest
 from simulator.options import Options
 from simulator.server import SimulatorServer
 from tests.conftest import ROOT
-from tests.runtime.conftest import Shell, until
+from tests.runtime.conftest import Shell, last, until
 
 EXAMPLES = sorted(file.stem for file in (ROOT / "examples").glob("*.yaml"))
 IN_FLIGHT = {"oq_suite": 2, "topic_dataset": 8, "drill_series": 2, "eval_dataset": 2, "roadmap": 2, "custom_quiz": 2}
@@ -52,7 +52,7 @@ def test_an_example_ends_complete_with_nothing_to_complain_of(shell, name):
     ended = shell(*run(shell, name, name))
     assert ended.returncode == 0, ended.stderr
     print(f"{name}: {time.monotonic() - began:.1f} s")
-    result = json.loads(ended.stdout)
+    result = last(ended.stdout)
     assert result["items"] == result["target"] and result["warnings"] == []
     is_whole(shell.home / "store" / name, result["target"])
     rebuilt = shell("rebuild", name)
@@ -76,7 +76,7 @@ def test_a_worker_killed_in_the_middle_costs_only_the_calls_in_flight(shell, nam
         finally:
             del shell.env["OPENAI_BASE_URL"]
         assert ended.returncode == 0, ended.stderr
-        assert json.loads(ended.stdout)["verdict"] == "complete" and "going on with" in ended.stderr
+        assert last(ended.stdout)["verdict"] == "complete" and "going on with" in ended.stderr
         is_whole(shell.home / "store" / killed, target)
         repeated = [count for count in model.stats()["answered_prompts"].values() if count > 1]
         assert before["answered"] < model.stats()["answered"] and len(repeated) <= IN_FLIGHT[name]

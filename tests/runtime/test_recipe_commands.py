@@ -7,7 +7,7 @@ import pytest
 from simulator.options import Options
 from simulator.server import SimulatorServer
 from tests.conftest import ROOT, lines
-from tests.runtime.conftest import until
+from tests.runtime.conftest import last, until
 
 ENDLESS = "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}"
 NAMES = ["oq_suite", "topic_dataset", "topic_tree", "drill_series", "eval_dataset", "roadmap", "custom"]
@@ -31,7 +31,7 @@ def test_a_new_recipe_runs_as_it_is_written_and_is_never_overwritten(shell, tmp_
     assert shell("recipes", "new", "riddles").returncode == 0
     text = (tmp_path / "riddles.yaml").read_text()
     ended = shell("run", "riddles.yaml", "--id", "riddles", "--json")
-    assert ended.returncode == 0 and json.loads(ended.stdout)["verdict"] == "complete", ended.stderr
+    assert ended.returncode == 0 and last(ended.stdout)["verdict"] == "complete", ended.stderr
     again = shell("recipes", "new", "riddles")
     assert again.returncode == 2 and "is there already" in again.stderr
     assert (tmp_path / "riddles.yaml").read_text() == text
@@ -66,13 +66,13 @@ def test_a_cancelled_run_is_resumed_from_where_it_was(shell, tmp_path):
         assert 0 < shown["items"] < 100 and "GENERATING" in {batch["status"] for batch in shown["batch_states"]}
         assert shell("cancel", "cases").returncode == 0
         out, _ = running.communicate(timeout=60)
-        there = json.loads(out)["items"]
-        assert json.loads(out)["verdict"] == "cancelled" and 0 < there < 100
+        there = last(out)["items"]
+        assert last(out)["verdict"] == "cancelled" and 0 < there < 100
         answered = dict(model.stats()["answered_prompts"])
         ended = shell("resume", "cases", "--json")
         assert ended.returncode == 0, ended.stderr
         assert f"going on with cases from {there}/100" in ended.stderr
-        assert json.loads(ended.stdout)["items"] == 100
+        assert last(ended.stdout)["items"] == 100
         now = model.stats()["answered_prompts"]
         assert all(now[prompt] == times for prompt, times in answered.items()), "an answer was paid for twice"
     assert len({item["id"] for item in lines(store, "cases")}) == 100

@@ -11,7 +11,7 @@ import pytest
 from simulator.options import Options
 from simulator.server import SimulatorServer
 from tests.conftest import lines
-from tests.runtime.conftest import EXAMPLE, Shell, until
+from tests.runtime.conftest import EXAMPLE, Shell, last, until
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_a_run_is_paused_widened_looked_at_and_resumed(shell):
     refused(shell("retry-failed", "steered"), "no slot has given up")
     refused(shell("extend", "steered", "0"), "1 or more")
     resumed = shell("resume", "steered", "--json")
-    assert resumed.returncode == 0 and json.loads(resumed.stdout)["items"] == 25
+    assert resumed.returncode == 0 and last(resumed.stdout)["items"] == 25
     refused(shell("pause", "steered"), "has ended")
     refused(shell("retry-failed", "steered"), "is complete")
     refused(shell("finish", "nobody"), "there is no run 'nobody'")
@@ -88,7 +88,7 @@ def test_an_ended_run_is_made_longer(shell):
     ends(shell, "longer")
     before = {item["id"]: item for item in lines(shell.home / "store", "longer")}
     ended = shell("extend", "longer", "+5", "--json")
-    assert ended.returncode == 0 and json.loads(ended.stdout)["items"] == 30, ended.stderr
+    assert ended.returncode == 0 and last(ended.stdout)["items"] == 30, ended.stderr
     after = {item["id"]: item for item in lines(shell.home / "store", "longer")}
     assert len(after) == 30 and all(after[name] == item for name, item in before.items())
 
@@ -100,7 +100,7 @@ def test_failed_slots_of_an_ended_run_are_made(shell, model):
     assert "missing" in shell("explain", "retried", "OQ-003").stdout
     model.simulator.options = Options()
     ended = shell("retry-failed", "retried", "--json")
-    assert ended.returncode == 0 and json.loads(ended.stdout)["items"] == 25, ended.stderr
+    assert ended.returncode == 0 and last(ended.stdout)["items"] == 25, ended.stderr
 
 
 def test_a_budget_is_raised_and_a_plan_approved(shell):
@@ -131,7 +131,7 @@ def test_a_run_that_a_person_must_mend_says_so_and_leaves(shell, model):
     assert ended.returncode == 2 and "plan and billing" in ended.stderr, ended.stderr
     assert "starter.py resume broke" in ended.stderr
     model.simulator.options = Options()
-    assert json.loads(shell("resume", "broke", "--json").stdout)["items"] == 25
+    assert last(shell("resume", "broke", "--json").stdout)["items"] == 25
 
 
 @pytest.fixture

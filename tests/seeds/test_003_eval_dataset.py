@@ -162,7 +162,7 @@ async def test_the_state_summary_shows_percentage_categories_rejections_models_a
             "GenerateArtifact", request, id="eval-status", task_queue="quire", result_type=Result
         )
         await handle.result()
-        shown = await summary_of(handle, request)
+        shown = await summary_of(client, handle, request)
     assert shown["percent"] == 100 and set(shown["models"]) == {"gpt-4o", "gpt-4o-mini"}
     text = "\n".join(told(shown))
     for part in ("100/100 cases (100 %)", "Category refunds: 40/40", "rejected", "gpt-4o-mini: ", "two models saved"):

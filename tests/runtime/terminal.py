@@ -1,0 +1,68 @@
+"""A terminal in memory with a command running in it."""
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import termios
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pyte
+
+PATIENCE = 80.0
+
+
+class Terminal:
+    """Runs a command; what it writes is on a screen of so many columns, and what scrolls away is kept."""
+
+    def __init__(self, words: Sequence[str], columns: int, env: Mapping[str, str], cwd: Path, lines: int = 50) -> None:
+        self._screen = pyte.HistoryScreen(columns, lines, history=1000)
+        self._stream = pyte.ByteStream(self._screen)
+        self._columns, self.code = columns, None
+        self.pid, self._end = pty.fork()
+        if self.pid == 0:
+            os.chdir(cwd)
+            kept = {name: value for name, value in env.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
+            os.execvpe(words[0], list(words), kept | {"TERM": "xterm-256color"})
+        fcntl.ioctl(self._end, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    def rows(self) -> list[str]:
+        """All rows that are not empty, those first that have scrolled away."""
+        gone = ["".join(row[n].data for n in range(self._columns)) for row in self._screen.history.top]
+        return [row.rstrip() for row in [*gone, *self._screen.display] if row.strip()]
+
+    def text(self) -> str:
+        """The same as one text."""
+        return "\n".join(self.rows())
+
+    def type(self, keys: str) -> None:
+        """Press keys."""
+        os.write(self._end, keys.encode())
+
+    def until(self, true: Callable[[], object], seconds: float = PATIENCE) -> None:
+        """Read on until that is so; an AssertionError with the screen where it does not come to be."""
+        end = time.monotonic() + seconds
+        while not true():
+            assert time.monotonic() < end and self._read(), f"ended, or waited too long:\n{self.text()}"
+
+    def ends(self, seconds: float = PATIENCE) -> int:
+        """Read to the end; the exit code."""
+        end = time.monotonic() + seconds
+        while self._read():
+            assert time.monotonic() < end, f"it does not end:\n{self.text()}"
+        self.code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        os.close(self._end)
+        return self.code
+
+    def _read(self) -> bool:
+        if not select.select([self._end], [], [], 0.1)[0]:
+            return True
+        try:
+            data = os.read(self._end, 65_536)
+        except OSError:  # the other end is closed
+            return False
+        self._stream.feed(data)
+        return bool(data)

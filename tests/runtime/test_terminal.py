@@ -1,0 +1,94 @@
+"""`run` as it looks on a terminal, read from its screen; Ctrl-C, and what is told after a run."""
+
+import json
+import sys
+
+import pytest
+
+from simulator.options import Options
+from simulator.server import SimulatorServer
+from tests.conftest import ROOT
+from tests.runtime.conftest import EXAMPLE, Shell, last
+from tests.runtime.terminal import Terminal
+
+CASES = ROOT / "examples" / "eval_dataset.yaml"
+
+
+def opened(shell: Shell, columns: int, id: str, *sets: str, request: object = CASES) -> Terminal:
+    words = [sys.executable, str(ROOT / "starter.py"), "run", str(request), "--id", id]
+    for said in ("reuse=false", f"output.store={shell.home / 'store'}", *sets):
+        words += ["--set", said]
+    return Terminal(words, columns, shell.env, ROOT)
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_a_bar_for_each_category_and_for_all_and_at_the_end_a_table(shell, columns):
+    with SimulatorServer(Options(latency=0.3)) as model:
+        shell.env["OPENAI_BASE_URL"] = model.base_url
+        terminal = opened(shell, columns, "live", "batching.size=4", "batching.concurrency=2")
+        terminal.until(lambda: "about" in terminal.text() and "left" in terminal.text())
+        rows = {row.split()[0]: row for row in terminal.rows()}
+        for name in ("order_status", "refunds", "product_info", "all"):
+            assert "━" in rows[name] and rows[name].endswith("%"), terminal.text()
+        assert "in flight of 2" in rows["batches"] and "cases a minute" in rows["pace"] and "cost" in rows
+        assert terminal.ends() == 0
+    text = terminal.text()
+    assert "live: complete, 100 of 100 cases" in text and "━" not in text, text
+    ended = {row.split()[0]: row for row in terminal.rows()}
+    assert ended["Category"].split()[1:] == ["cases", "tokens", "in", "tokens", "out", "cost"]
+    assert "40 of 40" in ended["refunds"] and "ledger.jsonl" in text and "rebuild live" in text
+
+
+def test_a_rate_limit_is_told_with_its_time(shell):
+    with SimulatorServer(Options(latency=0.3, rate_limit=0.9, retry_after=5)) as model:
+        shell.env["OPENAI_BASE_URL"] = model.base_url
+        terminal = opened(shell, 100, "limited", "batching.size=2", "batching.concurrency=2")
+        terminal.until(lambda: "rate limit until" in terminal.text())
+        assert "told to slow down" in terminal.text() and "tried again: HTTP 429" in terminal.text()
+        terminal.type("\x03")
+        terminal.until(lambda: "Not stopped" in terminal.text())
+        terminal.type("\x03")
+        assert terminal.ends() == 130
+
+
+def test_ctrl_c_leaves_the_run_and_says_how_to_come_back_and_a_second_one_leaves_at_once(shell):
+    with SimulatorServer(Options(latency=25)) as model:
+        shell.env["OPENAI_BASE_URL"] = model.base_url
+        terminal = opened(shell, 80, "left", request=EXAMPLE)
+        terminal.until(lambda: "3 in flight" in terminal.text())
+        terminal.type("\x03")
+        terminal.until(lambda: "leaves at once" in " ".join(terminal.rows()[-2:]))
+        text = terminal.text()
+        assert text.count("Generated 0/25") == 1, text
+        for command in ("up", "watch left", "finish left", "cancel left"):
+            assert f"uv run starter.py {command}" in text, text
+        terminal.type("\x03")
+        assert terminal.ends(15) == 130
+        model.simulator.options = Options()
+        ended = shell("watch", "left", "--json")
+        assert ended.returncode == 0 and last(ended.stdout)["items"] == 25
+
+
+def test_missing_slots_are_told_with_what_to_do_and_all_of_them_by_one_command(shell):
+    with SimulatorServer(Options(poison="slot ")) as model:
+        shell.env["OPENAI_BASE_URL"] = model.base_url
+        words = shell.run("gaps", "--set", "retry.attempts=1", "--set", "on_failure=skip", "--set", "reuse=false")
+        ended = shell(*words)
+        assert ended.returncode in (1, 3), ended.stderr
+        assert ended.stdout.count("missing    OQ-") == 10 and "… and 15 more" in ended.stdout, ended.stdout
+        assert "starter.py retry-failed gaps" in ended.stdout and "starter.py explain gaps OQ-001" in ended.stdout
+        assert "starter.py failed gaps" in ended.stdout
+        rows = [json.loads(row) for row in shell("failed", "gaps", "--json").stdout.splitlines()]
+        assert [row["slot"] for row in rows] == [f"OQ-{n:03d}" for n in range(1, 26)] and all(r["reason"] for r in rows)
+        assert shell("failed", "gaps").stdout.startswith("OQ-001: ")
+
+
+def test_watching_with_json_prints_lines_of_progress_and_at_last_the_result(shell):
+    with SimulatorServer(Options(latency=0.5)) as model:
+        shell.env["OPENAI_BASE_URL"] = model.base_url
+        ended = shell(*shell.run("lines", "--json", "--set", "batching.size=2", "--set", "batching.concurrency=2"))
+        rows = [json.loads(row) for row in ended.stdout.splitlines()]
+        assert rows[-1]["verdict"] == "complete" and all("verdict" not in row for row in rows[:-1])
+        counts = [row["items"] for row in rows[:-1] if "items" in row]
+        assert counts == sorted(counts) and len({*counts}) >= 3 and all("line" in row for row in rows[1:-1])
+        assert json.loads(shell("result", "lines", "--json").stdout) == rows[-1]
