@@ -21,7 +21,7 @@ async def upload(place: Place) -> None:
 
 async def _keys(place: Place) -> AsyncIterator[str]:
     for kind in place.plan.request.output.formats:
-        address = formats.ADDRESSES[kind]
+        address = formats.FORMS[kind].address
         folder = [key async for key in place.store.keys(f"{address}/")]
         for key in folder or [address]:
             yield key
