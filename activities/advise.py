@@ -20,7 +20,7 @@ async def prepare(given: PrepareInput, endpoints: Endpoints, plans: Plans) -> Ou
     store = plan.store
     question = plan.recipe.preparations()[given.key]
     answer = await ask_question(store, endpoints, plan.request.model, question, f"prepare {given.key}")
-    await store.put(f"prepared/{given.key}.json", json.dumps(_entries(answer), ensure_ascii=False).encode())
+    await store.put(f"prepared/{given.key}.json", entries(answer))
     return _cost(answer, given.key)
 
 
@@ -53,6 +53,11 @@ async def review(given: ReviewInput, endpoints: Endpoints, plans: Plans) -> Outc
             ],
         }
     )
+
+
+def entries(answer: Answer) -> bytes:
+    """What a planning call said, as it is kept."""
+    return json.dumps(_entries(answer), ensure_ascii=False).encode()
 
 
 def _entries(answer: Answer) -> list[dict[str, Any]]:

@@ -1,7 +1,6 @@
 """One call of a model: look for a paid answer, else call; the answer is in the store before anything else happens."""
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
@@ -15,13 +14,14 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 
 from activities import reuse, wire
 from activities.answer import Answer
-from activities.body import Form, body_of, in_form
+from activities.body import Form, in_form
 from activities.endpoint import Endpoints
 from activities.failures import UnusableAnswer, again, from_status
-from activities.store import Store, StoreError, digest
+from activities.prompt import asked, filed
+from activities.store import Store, StoreError
 from activities.turn import turn, waited
 from quire.request import ModelChoice
-from recipes.spine import Question, strict
+from recipes.spine import Question
 
 BEAT = 5.0
 """Seconds between heartbeats: a dead worker is noticed within the 15 that the workflow allows."""
@@ -31,14 +31,6 @@ UNUSABLE = 16
 """Attempts in a row that gave no answer, after which a person is told."""
 PUT_AWAY = 1.0
 """Seconds between two writings of a streamed answer that grows."""
-
-
-def filed(endpoints: Endpoints, model: ModelChoice, body: dict[str, Any], label: str) -> str:
-    """The name under which the answer to this call is kept: endpoint, model, every parameter, prompt, schema.
-
-    `label`, such as the batch's name, is part of it: a batch that is sent again in the same words wants a new answer.
-    """
-    return digest(json.dumps([endpoints.identity(model), label, body], sort_keys=True, ensure_ascii=False).encode())
 
 
 async def ask(
@@ -89,8 +81,7 @@ async def ask_question(
     store: Store, endpoints: Endpoints, model: ModelChoice, question: Question, label: str
 ) -> Answer:
     """The same for a call that makes no items: planning and judging."""
-    messages = [{"role": "system", "content": question.system}, {"role": "user", "content": question.task}]
-    body = body_of(model, messages, question.entry, question.count, strictly=strict(question.entry))
+    body = asked(model, question)
     return await ask(store, endpoints, model, body, filed(endpoints, model, body, label))
 
 

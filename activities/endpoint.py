@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 SIMULATOR = "simulator"
 
 
+def simulated() -> bool:
+    """Whether calls that name no endpoint go to the offline simulator."""
+    return not (os.environ.get("OPENAI_API_KEY") or os.environ.get("OPENAI_BASE_URL"))
+
+
 @dataclass
 class Endpoints:
     """One client per address and key variable, made when first needed.

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import jsonschema_rs
@@ -12,40 +12,33 @@ from temporalio.exceptions import ApplicationError
 from activities import ledger, reuse
 from activities.agreement import must_agree
 from activities.answer import Answer
-from activities.ask import ask, filed
-from activities.body import body_of
-from activities.bound import Row, file_of, rejections, written
+from activities.ask import ask
+from activities.bound import Row, file_of, written
 from activities.endpoint import Endpoints
 from activities.judge import Judged, judge
-from activities.lane import around_of, turns
-from activities.planfile import OpenPlan, Plans
+from activities.lane import around_of
+from activities.planfile import Plans
 from activities.price import usage_of
+from activities.prompt import filed, sent
 from activities.store import Store
 from quire.contracts import FallBackInput, GenerateInput, GenerateSeveralInput, Several
 from quire.outcome import OpenSlot, Outcome, Usage
-from quire.slots import Batch, Slot
-from recipes.spine import Around, Item, strict
+from quire.slots import Batch
+from recipes.spine import Item
 
 
 async def generate(given: GenerateInput, endpoints: Endpoints, plans: Plans) -> Outcome:
     """Fill one batch with one call. Raises ApplicationError, retryable or not, where no answer came."""
     plan = await plans.read(given.job)
     store, batch, recipe, began = plan.store, given.batch, plan.recipe, time.time()
-    model = plan.request.generator.instead(batch.step)
     must_agree(plan, endpoints)
-    slots = [plan.slots[number - 1] for number in batch.slots]
-    around = await around_of(store, plan, slots, given.before)
-    messages = await _messages(store, plan, batch, slots, around, given.before)
-    schema = recipe.item_schema(slots)
-    body = body_of(
-        model, messages, schema, len(slots), strictly=strict(schema), unlimited=batch.full, warmer=batch.avoid > 0
-    )
-    name = filed(endpoints, model, body, f"{batch.name} again" if given.hedge else batch.name)
-    expected = plan.request.batching.tokens_per_item * len(slots)
+    call = await sent(plan, batch, given.before)
+    name = filed(endpoints, call.model, call.body, f"{batch.name} again" if given.hedge else batch.name)
+    expected = plan.request.batching.tokens_per_item * len(call.slots)
     asked = time.perf_counter()
-    answer = await ask(store, endpoints, model, body, name, expected=expected, shared=plan.request.reuse)
-    judged = judge(answer, slots, recipe)
-    kept = {number: recipe.settled(item, plan.slots[number - 1], around) for number, item in judged.good.items()}
+    answer = await ask(store, endpoints, call.model, call.body, name, expected=expected, shared=plan.request.reuse)
+    judged = judge(answer, call.slots, recipe)
+    kept = {number: recipe.settled(item, plan.slots[number - 1], call.around) for number, item in judged.good.items()}
     outcome = _outcome(answer, batch, judged, sorted(kept), time.perf_counter() - asked)
     note = ledger.note(outcome, batch, answer, name, began=began, hedge=given.hedge)
     lines = written(_rows(kept, _source(answer, batch)), note)
@@ -94,34 +87,6 @@ def _outcome(answer: Answer, batch: Batch, judged: Judged, filled: list[int], se
         seconds=None if answer.reused else round(seconds, 3),
         reused=answer.reused,
     )
-
-
-async def _messages(
-    store: Store, plan: OpenPlan, batch: Batch, slots: Sequence[Slot], around: Around, before: Sequence[str]
-) -> list[dict[str, str]]:
-    """What is common to all batches first; then the lane so far; then the slots; then what went wrong before."""
-    recipe = plan.recipe
-    earlier = await turns(store, plan, slots, before) if recipe.context == "conversation" else []
-    task = recipe.recall(around) + recipe.task(slots, around) + await _advice(store, plan, batch)
-    return [{"role": "system", "content": recipe.system()}, *earlier, {"role": "user", "content": task}]
-
-
-async def _advice(store: Store, plan: OpenPlan, batch: Batch) -> str:
-    said = ""
-    if batch.tries > 1 or batch.avoid:  # a model that always answers the same to the same words must get others
-        said += f"\nThis is attempt {batch.tries + batch.avoid}."
-    if batch.hints:
-        said += "\nAn earlier answer was rejected. Mend this:\n" + "\n".join(f"- {hint}" for hint in batch.hints)
-    if batch.avoid:
-        found = await rejections(store, batch.avoid)
-        rows = [
-            f"- slot {number}: {text}"
-            for number in batch.slots
-            for text in (found[number]["avoid"] if number in found else ())
-        ]
-        said += "\nAn earlier answer was the same as what is there already. Make something else than:\n"
-        said += "\n".join(rows)
-    return said
 
 
 async def fall_back(given: FallBackInput, plans: Plans) -> Outcome:

@@ -6,7 +6,7 @@ from typing import Any
 
 from activities.bound import open_shelf
 from activities.documents import IN_STORE, read_text
-from activities.store import Store, digest
+from activities.store import Store, digest, holds
 from quire.request import Request
 from recipes.json_lines import objects
 from recipes.spine import InputError
@@ -25,7 +25,7 @@ def checked(request: Request, fields: tuple[str, ...], base: Path) -> Request:
         elif path.is_file():
             parsed(read_text(path, field), str(path), fields, field)
             found.append(str(path.resolve()))
-        elif not Store(request.output.store, "-").holds(entry):
+        elif not holds(request.output.store, entry):
             raise InputError(field, f"'{entry}' is neither a file nor a run in {request.output.store}")
         else:
             found.append(entry)

@@ -73,12 +73,17 @@ async def extend(given: ExtendInput, plans: Plans) -> Extended:
 
 
 async def _laid(given: PlanInput, store: Store) -> Plan:
-    request = given.request
-    if request.seed is None:
-        request = request.model_copy(update={"seed": int(digest(given.job.workflow_id.encode())[:8], 16)})
+    request = seeded(given.request, given.job.workflow_id)
     inputs_of(request)
     texts, documents = await fetch(request, store, Path.cwd())
     return await asyncio.to_thread(lay_out, request, texts, documents)
+
+
+def seeded(request: Request, workflow_id: str) -> Request:
+    """The request with a seed: the run's id gives one where the person does not."""
+    if request.seed is not None:
+        return request
+    return request.model_copy(update={"seed": int(digest(workflow_id.encode())[:8], 16)})
 
 
 def _planned(laid: Plan, briefs: int, *, search_attributes: bool) -> Planned:

@@ -19,11 +19,16 @@ async def remember(store: Store, name: str) -> None:
     await store.beside(NOTES).put(_key(name), json.dumps({"run": store.workflow_id}).encode())
 
 
+async def payer(store: Store, name: str) -> str | None:
+    """The run that paid for the answer to this call, as the note says; None where there is no note."""
+    note = await store.beside(NOTES).get(_key(name))
+    return str(json.loads(note)["run"]) if note else None
+
+
 async def find(store: Store, name: str) -> Answer | None:
     """The answer to the very same call that another run in this store paid for, or None. What was removed with its
     run is not found."""
-    note = await store.beside(NOTES).get(_key(name))
-    run = json.loads(note)["run"] if note else None
+    run = await payer(store, name)
     if run is None or not store.holds(run):
         return None
     data = await store.beside(run).get(f"responses/{name}.json")

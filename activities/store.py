@@ -83,8 +83,8 @@ class Store:
         return Store(self._root, workflow_id)
 
     def holds(self, workflow_id: str) -> bool:
-        """Whether there may be a folder of another run: local ones are made by being opened."""
-        return "://" in self._root or (Path(self._root).absolute() / _folder(workflow_id)).is_dir()
+        """Whether there may be a folder of another run."""
+        return holds(self._root, workflow_id)
 
     def where(self, key: str) -> str:
         """The address of a file, as a person would open it."""
@@ -207,6 +207,11 @@ def _opened(url: str) -> ObjectStore:
     except BaseError as error:  # an address or an environment variable that is wrong
         said = str(error).splitlines()[0].rpartition("error: ")[2]
         raise StoreError(f"{url} cannot be opened: {said}") from error
+
+
+def holds(root: str, workflow_id: str) -> bool:
+    """Whether a store may have a folder of this run: a local one is made by being opened, a bucket would be asked."""
+    return "://" in root or (Path(root).absolute() / _folder(workflow_id)).is_dir()
 
 
 def _folder(workflow_id: str) -> str:

@@ -47,6 +47,7 @@ class DrillSeries(Recipe):
         "duplicates": {"method": "exact"},
     }
     compared = ("position", "question")
+    draws: ClassVar[bool] = True
 
     def __init__(self, request: Request, texts: Mapping[str, str], documents: Mapping[str, str]) -> None:
         super().__init__(request, texts, documents)

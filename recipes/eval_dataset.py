@@ -186,8 +186,11 @@ class EvalDataset(Recipe):
     def reviewed(self) -> bool:
         return self.said.judge != "off" and self.request.worker_model is not None
 
+    def judged(self, batch: int) -> bool:
+        return self.reviewed and (self.said.judge == "all" or batch % SAMPLED == 1)
+
     def review(self, made: Sequence[Made], batch: int) -> Question | None:
-        if self.said.judge == "off" or (self.said.judge == "sample" and batch % SAMPLED != 1):
+        if not self.judged(batch):
             return None
         rows = "\n".join(
             f"slot {slot.number}: {slot.brief} inputs {item['inputs']} expected {item['expected_response']}"

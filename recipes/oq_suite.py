@@ -94,6 +94,9 @@ class OqSuite(Recipe):
     def default_target(self) -> int:
         return USUAL_TOP[self.category]
 
+    def expected(self) -> dict[str, Any]:
+        return {"requirements": len(self.requirements)}
+
     def lay_out(self, sizes: Sequence[int]) -> tuple[list[Slot], list[str]]:
         slots: list[Slot] = []
         seen: dict[str, int] = {}

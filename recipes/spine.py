@@ -66,6 +66,8 @@ class Recipe(ABC):
     """Which field of `batching` the older name `batch_size` stands for."""
     compared: tuple[str, ...] = ()
     """Fields by which items are twins, where the request names none."""
+    draws: ClassVar[bool] = False
+    """Whether what it lays out depends on the request's seed."""
     group_word: str = ""
     """What a group is called in progress: Cycle, Category, Phase; empty where groups are not shown."""
 
@@ -184,6 +186,10 @@ class Recipe(ABC):
     def reviewed(self) -> bool:
         """Whether any batch is judged."""
         return False
+
+    def judged(self, batch: int) -> bool:
+        """Whether this planned batch is, by its number from 1."""
+        return self.reviewed
 
     def review(self, made: Sequence[Made], batch: int) -> Question | None:
         """What the judging model is asked of a batch's items, one entry `{slot, acceptable, reason}` for each; None

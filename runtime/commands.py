@@ -5,6 +5,7 @@ import signal
 from typing import Annotated
 
 from cyclopts import Parameter
+from rich.console import Console
 
 from runtime import embedded, logs, ranks, screen, summary
 from runtime.app import Concurrency, Id, Json, Overrides, Rank, Target, command, overrides
@@ -43,16 +44,28 @@ async def run(
 
 @command
 async def check(
-    request: Target, /, *, set: Overrides = None, concurrency: Concurrency = None, json: Json = False
+    request: Target,
+    /,
+    *,
+    set: Overrides = None,
+    concurrency: Concurrency = None,
+    id: Annotated[
+        str | None, Parameter(help="the id that the run is to have: what it left in the store counts")
+    ] = None,
+    prompt: Annotated[bool, Parameter(negative=(), help="also show what the first calls send, word for word")] = False,
+    json: Json = False,
 ) -> int:
-    """Validate a request and show its plan: batches, sizes and expected tokens. No model is called."""
-    checked = load(request, overrides(set, concurrency))
-    await mlflow_answers(checked.plan.request)
-    expected = screen.expectation(checked)
+    """Validate a request and show its plan, the expected tokens and cost, and what is in the store already. No model is
+    called."""
+    from runtime import expecting, plan_table
+
+    laid = load(request, overrides(set, concurrency))
+    await mlflow_answers(laid.plan.request)
+    told = await expecting.expectation(laid, name=id, prompt=prompt)
     if json:
-        screen.print_json(expected)
+        screen.print_json(told)
     else:
-        screen.plan(expected)
+        plan_table.show(told, Console(highlight=False))
     return 0
 
 

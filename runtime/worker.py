@@ -1,6 +1,5 @@
 """A worker: hosts the workflow and the activities on the task queue."""
 
-import os
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
-from activities.endpoint import Endpoints
+from activities.endpoint import Endpoints, simulated
 from activities.hosted import Activities
 from activities.leases import of_server
 from runtime.build import build_id
@@ -47,8 +46,8 @@ async def hosted(
     async with AsyncExitStack() as stack:
         endpoints = Endpoints(leasing=of_server(client, TASK_QUEUE))
         stack.push_async_callback(endpoints.close)
-        simulated = not (os.environ.get("OPENAI_API_KEY") or os.environ.get("OPENAI_BASE_URL"))
-        if simulated:
+        offline = simulated()
+        if offline:
             endpoints.offline = await stack.enter_async_context(simulator())
         known = await _known(client)
         await stack.enter_async_context(
@@ -66,7 +65,7 @@ async def hosted(
                 disable_eager_activity_execution=True,
             )
         )
-        yield Hosted(simulated, endpoints)
+        yield Hosted(offline, endpoints)
 
 
 async def _known(client: Client) -> bool:

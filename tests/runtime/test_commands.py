@@ -198,13 +198,6 @@ async def test_a_run_has_the_priority_that_it_was_started_with(shell):
     assert await priority_of(usual) == 4
 
 
-def test_check_shows_the_plan_and_calls_no_model(shell):
-    ended = shell("check", str(EXAMPLE), "--json")
-    plan = json.loads(ended.stdout)
-    assert [batch["size"] for batch in plan["batches"]] == [9, 8, 8] and plan["completion_tokens"] == 12_500
-    assert not shell.home.exists()
-
-
 async def test_two_starts_at_once_make_one_server(shell):
     async def start() -> int:
         words = [sys.executable, "starter.py", *shell.run("both", "--json")]
