@@ -29,7 +29,10 @@ class Check(Part):
 class CustomInputs(Part):
     """The whole recipe: item, prompt, slots, and what is done when something is wrong."""
 
-    item: dict[str, Any] = Field(description="JSON Schema of one item, an object")
+    item: dict[str, Any] = Field(
+        description="JSON Schema of one item, an object",
+        json_schema_extra={"allOf": [{"$ref": "http://json-schema.org/draft-07/schema#"}], "required": ["properties"]},
+    )
     instructions: StrictStr = Field(
         min_length=1, description="template: what is made and how; the same for all batches"
     )
@@ -40,7 +43,7 @@ class CustomInputs(Part):
     params: dict[str, Any] = Field(default_factory=dict, description="values that templates read")
     fallback: dict[str, Any] | None = Field(default=None, description="templates of an item that the model cannot make")
     unique: tuple[StrictStr, ...] = Field(default=(), description="fields that no two items share")
-    checks: tuple[Check, ...] = ()
+    checks: tuple[Check, ...] = Field(default=(), description="rules that every item keeps")
 
 
 class Custom(Recipe):

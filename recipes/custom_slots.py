@@ -10,7 +10,7 @@ from functools import partial
 from itertools import accumulate
 from typing import Annotated, Any
 
-from pydantic import Field, StrictInt, StrictStr, model_validator
+from pydantic import ConfigDict, Field, StrictInt, StrictStr, model_validator
 
 from quire.lazily import Lazily
 from quire.request import Part
@@ -20,13 +20,20 @@ from recipes.spine import InputError
 Count = Annotated[StrictInt, Field(ge=1)]
 
 
+def _one_of(*names: str) -> dict[str, Any]:
+    """What an editor is told of fields of which exactly one is given."""
+    return {"oneOf": [{"required": [name]} for name in names]}
+
+
 class SlotGroup(Part):
     """A named part of the artifact: so many items, one for each entry of a list, or further groups."""
 
-    name: StrictStr = Field(min_length=1)
-    count: Count | None = None
-    list: tuple[Any, ...] | None = Field(default=None, min_length=1)
-    groups: tuple["SlotGroup", ...] | None = Field(default=None, min_length=1)
+    model_config = ConfigDict(json_schema_extra=_one_of("count", "list", "groups"))
+
+    name: StrictStr = Field(min_length=1, description="what the group is called")
+    count: Count | None = Field(default=None, description="so many items")
+    list: tuple[Any, ...] | None = Field(default=None, min_length=1, description="one item for each entry, `entry`")
+    groups: tuple["SlotGroup", ...] | None = Field(default=None, min_length=1, description="groups inside this one")
     data: dict[str, Any] = Field(default_factory=dict, description="what the template reads as `group.…`")
 
     @model_validator(mode="after")
@@ -37,6 +44,8 @@ class SlotGroup(Part):
 
 class Slots(Part):
     """How the slots are laid out; exactly one of count, list, rows and groups."""
+
+    model_config = ConfigDict(json_schema_extra=_one_of("count", "list", "rows", "groups"))
 
     count: Count | None = Field(default=None, description="so many items")
     list: tuple[Any, ...] | None = Field(default=None, min_length=1, description="one item for each entry, `entry`")

@@ -34,7 +34,7 @@ SAMPLED = 5
 class Category(Part):
     """One kind of case."""
 
-    name: StrictStr = Field(min_length=1)
+    name: StrictStr = Field(min_length=1, description="what this kind of case is called")
     description: StrictStr = Field(min_length=1, description="what these cases test")
     count: Annotated[StrictInt, Field(ge=1)] = Field(description="how many cases")
     example_inputs: StrictStr | dict[str, Any] | None = Field(
@@ -46,7 +46,7 @@ class Category(Part):
 class EvalInputs(Part):
     """The categories, and how cases are planned and judged."""
 
-    categories: tuple[Category, ...] = Field(min_length=1)
+    categories: tuple[Category, ...] = Field(min_length=1, description="the kinds of case")
     max_items: Annotated[StrictInt, Field(ge=1)] | None = Field(default=None, description="caps the whole")
     input_field: StrictStr = Field(
         default="query", pattern=r"^[A-Za-z_]\w*$", description="the input's name, if a text"

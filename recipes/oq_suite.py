@@ -54,8 +54,14 @@ ASPECTS = (
 class OqInputs(Part):
     """What the suite is made from."""
 
-    urs: StrictStr = Field(min_length=1, description="the user requirements specification, a .txt or .md file")
-    gamp_category: StrictInt = Field(description="GAMP 5 software category: 1, 3, 4 or 5")
+    urs: StrictStr = Field(
+        min_length=1,
+        description="the user requirements specification: a .txt, .md, .pdf or .docx file",
+        json_schema_extra={"pattern": r"\.([tT][xX][tT]|[mM][dD]|[pP][dD][fF]|[dD][oO][cC][xX])$"},
+    )
+    gamp_category: StrictInt = Field(
+        description="GAMP 5 software category: 1, 3, 4 or 5", json_schema_extra={"enum": [*USUAL_TOP]}
+    )
 
     @field_validator("gamp_category")
     @classmethod
@@ -67,8 +73,8 @@ class OqInputs(Part):
     @field_validator("urs")
     @classmethod
     def _readable(cls, value: str) -> str:
-        if not value.lower().endswith((".txt", ".md")):
-            raise ValueError("the URS is a .txt or .md file")
+        if not value.lower().endswith((".txt", ".md", ".pdf", ".docx")):
+            raise ValueError("the URS is a .txt, .md, .pdf or .docx file")
         return value
 
 

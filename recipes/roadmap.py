@@ -27,7 +27,7 @@ HIGHEST = 10
 class Phase(Part):
     """A part of the roadmap."""
 
-    name: StrictStr = Field(min_length=1)
+    name: StrictStr = Field(min_length=1, description="what the phase is called")
     weeks: Annotated[StrictInt, Field(ge=1)] = Field(description="how many weeks it takes")
     focus: StrictStr = Field(default="", description="what it is about")
 
@@ -38,7 +38,7 @@ class RoadmapInputs(Part):
     target_role: StrictStr = Field(min_length=1, description="the role to be learned, such as Full Stack Developer")
     duration_weeks: Annotated[StrictInt, Field(ge=1, le=520)] = Field(default=12, description="weeks in all")
     level: Literal["beginner", "intermediate", "advanced"] = Field(default="beginner", description="where it starts")
-    hours_per_week: Annotated[StrictInt, Field(ge=1, le=80)] = Field(default=10)
+    hours_per_week: Annotated[StrictInt, Field(ge=1, le=80)] = Field(default=10, description="hours to learn in")
     phases: tuple[Phase, ...] | None = Field(default=None, min_length=1, description="else four usual ones")
     demanding_roles: tuple[StrictStr, ...] = Field(
         default=("AI Engineer", "Machine Learning Engineer", "Research Engineer", "Security Engineer"),

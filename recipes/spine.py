@@ -1,6 +1,7 @@
 """What every recipe has: inputs, slots, prompt, item schema, context, fallback, assembly, checks."""
 
 import json
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -77,6 +78,12 @@ class Recipe(ABC):
         self.texts = texts
         self.documents = documents
         """File names as the person gave them, by field."""
+
+    @classmethod
+    def summary(cls) -> str:
+        """What it makes, in a line: the first of its module, else of its class."""
+        module = sys.modules[cls.__module__].__doc__
+        return (module or cls.__doc__ or "").strip().split("\n", 1)[0]
 
     # The plan ------------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,8 @@ from runtime.request_file import Checked, load
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
+MODELINE = "# yaml-language-server: $schema=./request.schema.json"
+"""By which editors find what `schema` writes; the examples have it beside them."""
 STARTING = Path(__file__).with_name("new_recipe.yaml")
 
 recipes = App(name="recipes")
@@ -24,7 +26,7 @@ recipes = App(name="recipes")
 @recipes.default
 async def list_(*, json: Annotated[bool, Parameter(name="--json", negative=())] = False) -> int:
     """List all recipes."""
-    rows = [{"recipe": name, "makes": kind.noun, "what": _summary(kind)} for name, kind in _known().items()]
+    rows = [{"recipe": name, "makes": kind.noun, "what": kind.summary()} for name, kind in _known().items()]
     if json:
         screen.print_json(rows)
     else:
@@ -39,13 +41,13 @@ async def show(name: str, /) -> int:
     kind = _known().get(name)
     if kind is None:
         raise SetupError(f"unknown recipe '{name}'; there are: {', '.join(_known())}")
-    print(f"{name}: {_summary(kind)}\n\ninputs:")
+    print(f"{name}: {kind.summary()}\n\ninputs:")
     print("\n".join(parameters.lines(kind.Inputs)))
     text = example_of(kind)
     if text:
         print("\nitem schema (of the ready request):")
         print(json.dumps(_item_schema(kind, text), ensure_ascii=False, indent=2))
-        print(f"\na ready request:\n\n{text}")
+        print(f"\na ready request:\n\n{MODELINE}\n{text.removeprefix(MODELINE).lstrip()}")
     return 0
 
 
@@ -63,7 +65,10 @@ async def new(name: str, /) -> int:
     except OSError as error:
         raise SetupError(f"{file} cannot be written: {error.strerror}") from None
     print(
-        f"{file}: change it, look at its plan, run it\n  uv run starter.py check {file}\n  uv run starter.py run {file}"
+        f"{file}: change it, look at its plan, run it; let your editor check it\n"
+        f"  uv run starter.py check {file}\n"
+        f"  uv run starter.py run {file}\n"
+        f"  uv run starter.py schema --out request.schema.json"
     )
     return 0
 
@@ -73,11 +78,6 @@ def _known() -> dict[str, type[Recipe]]:
         return known_recipes()
     except InputError as error:
         raise SetupError(str(error)) from None
-
-
-def _summary(kind: type[Recipe]) -> str:
-    module = __import__(kind.__module__, fromlist=["__doc__"]).__doc__
-    return (module or kind.__doc__ or "").strip().split("\n", 1)[0]
 
 
 def example_of(kind: type[Recipe]) -> str:

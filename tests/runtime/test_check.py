@@ -47,6 +47,13 @@ async def told(request: Request, **options: Any) -> dict[str, Any]:
     return await expectation(request_file.checked(request.model_dump(mode="json")), **options)
 
 
+def whole(request: Request) -> Request:
+    """With answers that come in one piece: a busy machine may cut one that is streamed, and such a one is not found."""
+    models = {name: getattr(request, name) for name in ("model", "worker_model")}
+    changed = {name: model.model_copy(update={"stream": False}) for name, model in models.items() if model}
+    return request.model_copy(update=changed)
+
+
 def within(ends: dict[str, float], value: float) -> bool:
     return ends["low"] <= value <= ends["high"]
 
@@ -79,7 +86,7 @@ async def test_the_prompt_that_is_shown_is_the_one_that_the_first_call_sends(cli
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_run_takes_what_check_said_and_is_found_by_the_next_check(client, simulator, tmp_path, name):
-    request = example(name, tmp_path, seed=7)
+    request = whole(example(name, tmp_path, seed=7))
     before = await told(request)
     assert before["reuse"]["batches"] == 0
     result = await made(client, request, f"paid-{name}")
