@@ -1,10 +1,11 @@
-"""Input files as text: read by whoever starts the run, from the store by its workers."""
+"""Input files as text, documents too: read by whoever starts the run, from the store by its workers."""
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
-from activities import tables
+from activities import docx, pdf, tables
 from activities.store import Store, digest
 from quire.request import Request
 from recipes.planning import inputs_of, kind
@@ -12,18 +13,48 @@ from recipes.spine import InputError
 
 IN_STORE = "store:"
 MOST_BYTES = 200_000_000
+DOCUMENTS = (".pdf", ".docx")
+"""Files whose text is taken out of them; in the store it is named with another ending behind theirs."""
+_TEXT = ".md"
+_IN_STORE = tuple(ending + _TEXT for ending in DOCUMENTS)
+_BEGINNINGS = {b"%PDF-": ".pdf", b"PK\x03\x04": ".docx", b"\xd0\xcf\x11\xe0": ".doc"}
+_NAMES = {".pdf": "PDF", ".docx": "zip file, as every DOCX is"}
+_FOREIGN = (".doc", ".odt", ".rtf", ".pages", ".xlsx", ".pptx")
 
 
 def read_text(path: Path, field: str) -> str:
-    """A text file's content; InputError in words where there is none to be had."""
+    """A file's text, also a PDF's or a DOCX's; InputError in words where there is none to be had."""
     if not path.exists():
         raise InputError(field, f"there is no file {path}")
     if not path.is_file():
         raise InputError(field, f"{path} is not a file")
     try:
-        data = path.read_bytes()
+        data = path.read_bytes() if path.stat().st_size <= MOST_BYTES else None
     except OSError as error:
         raise InputError(field, f"{path} cannot be read: {error.strerror}") from error
+    if data is None:
+        raise InputError(field, f"{path} is larger than {MOST_BYTES // 1_000_000} MB")
+    if not data.strip():
+        raise InputError(field, f"{path} is empty")
+    return _of_kind(path, data, field)
+
+
+def _of_kind(path: Path, data: bytes, field: str) -> str:
+    """The text by what the file is; its name must say the same."""
+    ending = path.suffix.lower()
+    found = next((kind for start, kind in _BEGINNINGS.items() if data[:1024].lstrip().startswith(start)), "")
+    if found == ".doc":
+        raise InputError(field, f"{path} is encrypted, or in Word's old form; save it as .docx without a password")
+    if ending in _FOREIGN:
+        raise InputError(field, f"{path}: {ending} is not read; save it as .docx, .pdf, .md or .txt")
+    if ending in DOCUMENTS and found != ending:
+        raise InputError(field, f"{path} is not a {ending[1:].upper()} file, though its name says so")
+    if found and found != ending:
+        raise InputError(field, f"{path} is no text: it is a {_NAMES[found]}, so that its name must end in {found}")
+    if ending == ".pdf":
+        return pdf.text_of(data, str(path), field)
+    if ending == ".docx":
+        return docx.text_of(data, str(path), field)
     return _decoded(data, str(path), field)
 
 
@@ -67,7 +98,8 @@ async def upload(request: Request, texts: Mapping[str, str], documents: Mapping[
     inputs = request.inputs
     for field, text in texts.items():
         data = text.encode()
-        key = f"inputs/{digest(data)[:8]}/{documents[field]}"
+        name = documents[field]
+        key = f"inputs/{digest(data)[:8]}/{name}{_TEXT if name.lower().endswith(DOCUMENTS) else ''}"
         await store.put_once(key, data)
         inputs = _replaced(inputs, field.split("."), IN_STORE + key)
     return request.model_copy(update={"inputs": inputs})
@@ -84,12 +116,14 @@ async def fetch(request: Request, store: Store, base: Path) -> tuple[dict[str, s
     documents: dict[str, str] = {}
     for field, given in addresses(request).items():
         if not given.startswith(IN_STORE):
-            texts[field], documents[field] = _read(given, base, f"inputs.{field}")
+            # in a thread: a long PDF takes seconds in which this process must answer others
+            texts[field], documents[field] = await asyncio.to_thread(_read, given, base, f"inputs.{field}")
             continue
         key = given.removeprefix(IN_STORE)
         data = await store.get(key)
         if data is None:
             raise InputError(f"inputs.{field}", f"{store.where(key)} is missing")
         texts[field] = _decoded(data, given, f"inputs.{field}")
-        documents[field] = PurePath(given).name
+        name = PurePath(given).name
+        documents[field] = name.removesuffix(_TEXT) if name.lower().endswith(_IN_STORE) else name
     return texts, documents

@@ -39,7 +39,9 @@ class CustomInputs(Part):
     prompt: StrictStr = Field(min_length=1, description="template: one slot's own part")
     slots: Slots
     noun: StrictStr = Field(default="items", pattern=r"^[a-z][a-z_]*$", description="what the items are called")
-    documents: dict[str, StrictStr] = Field(default_factory=dict, description="text files that templates read")
+    documents: dict[str, StrictStr] = Field(
+        default_factory=dict, description="files that templates read: .txt, .md, .pdf, .docx"
+    )
     params: dict[str, Any] = Field(default_factory=dict, description="values that templates read")
     fallback: dict[str, Any] | None = Field(default=None, description="templates of an item that the model cannot make")
     unique: tuple[StrictStr, ...] = Field(default=(), description="fields that no two items share")

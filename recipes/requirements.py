@@ -53,7 +53,8 @@ def find(text: str) -> list[Requirement]:
 def _by_lines(text: str, pattern: re.Pattern[str]) -> list[Requirement]:
     found: dict[str, Requirement] = {}
     section, current = "", None
-    for row in text.splitlines():
+    for line in text.splitlines():
+        row = _id_first(line) if line.lstrip().startswith("|") else line
         match = pattern.match(row)
         heading = _HEADING.match(row)
         if match:
@@ -66,9 +67,21 @@ def _by_lines(text: str, pattern: re.Pattern[str]) -> list[Requirement]:
             section, current = heading[1], None
         elif not row.strip():
             current = None
+        elif not row.strip(" |-:"):  # the line below a table's first row
+            continue
         elif current and current in found:
             found[current] = replace(found[current], text=f"{found[current].text} {row.strip(' |*')}".strip())
     return list(found.values())
+
+
+def _id_first(row: str) -> str:
+    """A table's row with the cell that is nothing but an id in front: tables often begin with a number or a title."""
+    cells = [cell.strip() for cell in row.strip().strip("|").split("|")]
+    for at, cell in enumerate(cells):
+        match = _NAMED.match(cell)
+        if match and not match[2]:
+            return f"| {' | '.join([cell, *(other for other in [*cells[:at], *cells[at + 1 :]] if other)])} |"
+    return row
 
 
 def related(requirements: Sequence[Requirement]) -> list[Requirement]:

@@ -1,0 +1,183 @@
+"""Documents as inputs: their ids and tables come through, and what cannot be read is told in words."""
+
+import io
+import sys
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from activities import docx
+from activities.documents import read_text
+from activities.tidy import tidy
+from recipes.requirements import find
+from recipes.spine import InputError
+from tests.activities import papers
+
+
+def words(text: str) -> str:
+    return " ".join(text.replace("|", " ").split())
+
+
+@pytest.mark.parametrize("kind", ["pdf", "docx"])
+def test_a_specification_gives_the_same_requirements_as_its_text(tmp_path, kind):
+    file = tmp_path / f"urs.{kind}"
+    getattr(papers, f"urs_{kind}")(file)
+    found = find(read_text(file, "inputs.urs"))
+    assert [one.id for one in found] == [one.id for one in papers.REQUIREMENTS]
+    for one, wanted in zip(found, papers.REQUIREMENTS, strict=True):
+        assert words(wanted.text) in words(one.text)
+        assert one.section == wanted.section
+        assert "Confidential" not in one.text and "Acme" not in one.text
+
+
+def test_ids_that_a_pdf_breaks_over_lines_are_whole(tmp_path):
+    file = tmp_path / "urs.pdf"
+    lines = (
+        "URS-001: The system shall do as URS-", "007 says and keep re-", "cords, as in URS",
+        "-008. It shall also follow REQ-12-",
+        "03 and the \ufb01rst of\ufb01ce rule in AB\u20119.", "URS-", "002: The sys\u00adtem shall print.",
+    )  # fmt: skip
+    papers.lines_pdf(file, *lines)
+    first, second = find(read_text(file, "inputs.urs"))
+    assert (first.id, second.id, second.text) == ("URS-001", "URS-002", "The system shall print.")
+    for said in ("as URS-007 says", "keep records", "in URS-008.", "REQ-12-03", "first office rule in AB-9"):
+        assert said in first.text
+
+
+def test_words_and_ids_are_as_people_would_type_them():
+    assert tidy("URS\u2013007 and re\u00ad\nquirement, 5\u20137 days\r\nURS-\n  010") == (
+        "URS-007 and requirement, 5\u20137 days\nURS-010\n"
+    )
+
+
+def test_ids_that_word_counts_are_there(tmp_path):
+    file = tmp_path / "urs.docx"
+    papers.numbered_docx(file, "The system shall log.", "It shall | print.")
+    assert [(one.id, words(one.text)) for one in find(read_text(file, "inputs.urs"))] == [
+        ("URS-001", "The system shall log."),
+        ("URS-002", "It shall / print."),
+    ]
+
+
+def test_what_word_shows_is_read_and_what_it_does_not_is_not():
+    body = (
+        '<w:p><w:pPr><w:pStyle w:val="berschrift1"/></w:pPr><w:r><w:t>Umfang</w:t></w:r></w:p>'
+        '<w:p><w:pPr><w:pStyle w:val="Verz1"/></w:pPr><w:r><w:t>URS-001 3</w:t></w:r></w:p>'
+        "<w:p><w:r><w:t>URS</w:t><w:noBreakHyphen/><w:t>001 keeps</w:t><w:tab/>"
+        "<w:t>rec</w:t><w:softHyphen/><w:t>ords</w:t></w:r>"
+        "<w:del><w:r><w:delText>never</w:delText></w:r></w:del><w:ins><w:r><w:t> always</w:t></w:r></w:ins></w:p>"
+        "<w:sdt><w:sdtContent><w:p><w:r><w:t>URS-002 prints</w:t></w:r></w:p></w:sdtContent></w:sdt>"
+        '<w:tbl><w:tr><w:tc><w:tcPr><w:gridSpan w:val="2"/></w:tcPr><w:p><w:r><w:t>a</w:t></w:r></w:p></w:tc></w:tr>'
+        "<w:tr><w:tc><w:p><w:r><w:t>b</w:t></w:r></w:p><w:p><w:r><w:t>c</w:t></w:r></w:p></w:tc>"
+        "<w:tc><w:tbl><w:tr><w:tc><w:p><w:r><w:t>d</w:t></w:r></w:p></w:tc></w:tr></w:tbl><w:p/></w:tc></w:tr></w:tbl>"
+    )
+    styles = "".join(
+        f'<w:style w:styleId="{id}"><w:name w:val="{name}"/></w:style>'
+        for id, name in (("berschrift1", "heading 1"), ("Verz1", "toc 1"))
+    )
+    text = docx.text_of(papers.packed(body, styles=styles), "x.docx", "inputs.urs")
+    rows = "| a |  |\n| --- | --- |\n| b c | d |\n"
+    assert text == f"# Umfang\n\nURS-001 keeps records always\n\nURS-002 prints\n\n{rows}"
+
+
+def bomb() -> bytes:
+    file = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(papers.packed(""))) as small,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as large,
+    ):
+        large.writestr("_rels/.rels", small.read("_rels/.rels"))
+        with large.open("word/document.xml", "w") as part:
+            for _ in range(docx.MOST_BYTES // 1_000_000 + 1):
+                part.write(b"<w:p>" * 200_000)
+    return file.getvalue()
+
+
+LAUGHS = '<!DOCTYPE x [<!ENTITY a "ha">]>'
+
+
+def sheet() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("hello.txt", "hello")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("x.pdf", b"", "is empty"),
+        ("x.docx", b" \n", "is empty"),
+        ("x.pdf", b"%PDF-1.7\nbroken", "damaged"),
+        ("x.pdf", b"hello", "is not a PDF"),
+        ("x.docx", b"hello", "is not a DOCX"),
+        ("x.docx", b"PK\x03\x04broken", "damaged"),
+        ("x.docx", papers.packed("<w:p>")[:-40], "damaged"),
+        ("x.docx", papers.packed("<w:p>"), "damaged"),
+        ("x.docx", papers.packed("<w:p/>"), "has no text"),
+        ("x.docx", sheet(), "zip file of something else"),
+        ("x.docx", b"\xd0\xcf\x11\xe0" + b"\0" * 600, "without a password"),
+        ("x.doc", b"\xd0\xcf\x11\xe0" + b"\0" * 600, "old form"),
+        ("x.odt", b"PK\x03\x04", "save it as .docx"),
+        ("x.txt", b"%PDF-1.7", "must end in .pdf"),
+        ("x.md", papers.packed("<w:p/>"), "must end in .docx"),
+        ("x.txt", b"\xff\xfe\x00", "not UTF-8"),
+    ],
+)
+def test_what_cannot_be_read_is_told_with_file_and_field(tmp_path, name, data, said):
+    file = tmp_path / name
+    file.write_bytes(data)
+    with pytest.raises(InputError, match=said) as raised:
+        read_text(file, "inputs.urs")
+    assert str(file) in str(raised.value) and raised.value.field == "inputs.urs"
+
+
+def test_a_small_file_that_is_a_large_one_inside_is_not_unpacked(tmp_path):
+    file = tmp_path / "bomb.docx"
+    file.write_bytes(bomb())
+    assert file.stat().st_size < 1_000_000
+    with pytest.raises(InputError, match="more than 100 MB"):
+        read_text(file, "inputs.urs")
+    laughing = papers.packed("<w:p/>")
+    with zipfile.ZipFile(io.BytesIO(laughing)) as archive:
+        said = archive.read("word/document.xml").decode()
+    changed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(laughing)) as old, zipfile.ZipFile(changed, "w") as new:
+        new.writestr("_rels/.rels", old.read("_rels/.rels"))
+        new.writestr("word/document.xml", LAUGHS + said)
+    with pytest.raises(InputError, match="declarations"):
+        docx.text_of(changed.getvalue(), "x.docx", "inputs.urs")
+
+
+def test_a_scan_is_told_as_such_and_a_page_of_one_by_its_number(tmp_path):
+    file = tmp_path / "scan.pdf"
+    papers.scan_pdf(file)
+    with pytest.raises(InputError, match="no text: its 3 pages are pictures"):
+        read_text(file, "inputs.urs")
+    papers.scan_pdf(file, text_on_first=True)
+    with pytest.raises(InputError, match="page 2, 3 is a picture"):
+        read_text(file, "inputs.urs")
+
+
+def test_an_encrypted_pdf_is_told_as_such(tmp_path):
+    file = tmp_path / "secret.pdf"
+    papers.lines_pdf(file, "URS-001 The system shall log.", password="secret")
+    with pytest.raises(InputError, match="is encrypted"):
+        read_text(file, "inputs.urs")
+
+
+def test_without_its_extra_a_pdf_names_the_command_that_installs_it(tmp_path, monkeypatch):
+    file = tmp_path / "urs.pdf"
+    papers.lines_pdf(file, "URS-001 The system shall log.")
+    monkeypatch.setitem(sys.modules, "pypdfium2", None)
+    with pytest.raises(InputError, match="uv sync --extra documents"):
+        read_text(file, "inputs.urs")
+
+
+def test_several_threads_read_pdfs_at_once(tmp_path):
+    file = tmp_path / "urs.pdf"
+    papers.urs_pdf(file)
+    with ThreadPoolExecutor(8) as threads:
+        texts = set(threads.map(lambda _: read_text(file, "inputs.urs"), range(32)))
+    assert len(texts) == 1
