@@ -16,6 +16,8 @@ _TURN = threading.Lock()
 """PDFium is not thread-safe."""
 _COLUMN, _PARAGRAPH, _HEADING = 0.9, 1.9, 1.15
 """A gap inside a line, the distance of two lines, the size of a heading: in sizes of the letters."""
+_EDGE = 2
+"""Lines at the top and at the foot of a page that may be its header and footer."""
 _HYPHEN = (0x02, 0xFFFE)
 """What PDFium has in the place of a hyphen at the end of a line, and of the line's end."""
 
@@ -148,14 +150,16 @@ def _body(pages: Sequence[Sequence[Line]]) -> float:
 
 
 def _running(pages: Sequence[Sequence[Line]]) -> set[str]:
-    """What stands at the top or the foot of most pages, the same but for numbers: it belongs to no requirement."""
-    if len(pages) < 3:
-        return set()
+    """What stands at the top or the foot of most pages and nowhere else, the same but for numbers: it belongs to no
+    requirement."""
     found: Counter[str] = Counter()
+    inside: set[str] = set()
     for page in pages:
-        found.update({_shape(line.text) for line in (*page[:2], *page[-2:])})
-    return {shape for shape, count in found.items() if count > len(pages) / 2 and count > 2}
+        found.update({_shape(line.text) for line in (*page[:_EDGE], *page[-_EDGE:])})
+        inside.update(_shape(line.text) for line in page[_EDGE:-_EDGE])
+    return {shape for shape, count in found.items() if count > max(2, len(pages) / 2)} - inside
 
 
 def _shape(text: str) -> str:
-    return re.sub(r"\d+", "#", text)
+    """With `#` for numbers that are not part of an id."""
+    return re.sub(r"(?<![\w-])\d+", "#", text)

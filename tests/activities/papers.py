@@ -61,6 +61,16 @@ def lines_pdf(file: Path, *lines: str, password: str = "") -> None:
     canvas.save()
 
 
+def pages_pdf(file: Path, *texts: str) -> None:
+    """A page for each text, line by line."""
+    canvas = Canvas(str(file), pagesize=A4)
+    for text in texts:
+        for row, line in enumerate(text.split("\n")):
+            canvas.drawString(50, 800 - 14 * row, line)
+        canvas.showPage()
+    canvas.save()
+
+
 def scan_pdf(file: Path, *, text_on_first: bool = False) -> None:
     """Pages that are pictures."""
     from PIL import Image

@@ -175,6 +175,15 @@ def test_without_its_extra_a_pdf_names_the_command_that_installs_it(tmp_path, mo
         read_text(file, "inputs.urs")
 
 
+def test_lines_that_differ_in_their_ids_or_numbers_only_are_all_kept(tmp_path):
+    file = tmp_path / "urs.pdf"
+    papers.pages_pdf(file, *(f"URS-{number:03d} Log the event." for number in range(1, 10)))
+    assert len(find(read_text(file, "inputs.urs"))) == 9
+    rows = [f"limit {number} is {2 * number}" for number in range(1, 100)]
+    papers.pages_pdf(file, *("\n".join(rows[at : at + 11]) for at in range(0, 99, 11)))
+    assert [row for row in read_text(file, "inputs.urs").splitlines() if row] == rows
+
+
 def test_several_threads_read_pdfs_at_once(tmp_path):
     file = tmp_path / "urs.pdf"
     papers.urs_pdf(file)
