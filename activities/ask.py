@@ -19,6 +19,7 @@ from activities.endpoint import Endpoints
 from activities.failures import UnusableAnswer, again, from_status
 from activities.prompt import asked, filed
 from activities.store import Store, StoreError
+from activities.turn import attempt as attempt_now
 from activities.turn import turn, waited
 from quire.request import ModelChoice
 from recipes.spine import Question
@@ -154,7 +155,7 @@ async def _answered(call: Call) -> Answer:
 @asynccontextmanager
 async def failing(endpoints: Endpoints, model: ModelChoice) -> AsyncGenerator[None]:
     """Turn what goes wrong in a call into the failure as Temporal is to treat it."""
-    attempt = max(1, activity.info().attempt - waited()) if activity.in_activity() else 1
+    attempt = attempt_now()
     try:
         yield
     except APIStatusError as error:

@@ -11,6 +11,7 @@ from activities.bound import Row, Shelf, open_shelf
 from activities.diversity import Diversity
 from activities.forms.form import Bound
 from activities.planfile import OpenPlan, Plans
+from activities.report import page
 from activities.store import Store
 from quire.contracts import Assembled, AssembleInput
 from quire.progress import SHOWN_FAILURES, FailedSlot
@@ -139,4 +140,6 @@ async def rebuild(store: Store) -> dict[Format, str]:
         "simulated": said["simulated"],
         "started": said.get("started"),
     }
-    return (await bind(plan, await open_shelf(store), store, facts))[0]
+    where, _ = await bind(plan, await open_shelf(store), store, facts)
+    await page.write_to_store(plan, said)
+    return where

@@ -3,7 +3,7 @@
 import json
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from activities.answer import Answer
 from activities.bound import Row, Shelf, rejections, rounds
 from activities.planfile import OpenPlan
 from activities.store import Store, Writer
+from activities.turn import attempt
 from quire.outcome import Outcome
 from quire.slots import Batch, Slot
 
@@ -19,12 +20,14 @@ Attempt = dict[str, Any]
 
 
 def note(outcome: Outcome, batch: Batch, answer: Answer, name: str, *, began: float, hedge: bool) -> dict[str, Any]:
-    """What one call came to that began at `began`, seconds since 1970: its slots, what came back, what it took."""
+    """What one call came to that began at `began`, seconds since 1970: its slots, how often it was sent until
+    an answer came, what came back, what it took."""
     return {
         "began": datetime.fromtimestamp(began, UTC).isoformat(timespec="milliseconds"),
         "seconds": round(time.time() - began, 3),
         "batch": batch.name,
         "try": batch.tries,
+        "sent": attempt(),
         "model": answer.model,
         "answer": f"responses/{name}.json",
         "finish_reason": answer.finish_reason,
@@ -56,18 +59,27 @@ class Calls:
         async for key in self._store.names("calls/"):
             self._late[int(key.removeprefix("calls/").partition(".")[0])].append(key)
 
-    async def of(self, root: int) -> dict[int, list[Attempt]]:
-        """By slot number: each call for a planned batch, in the order in which they began."""
+    async def notes(self, root: int) -> list[Attempt]:
+        """Each call for a planned batch, in the order in which they began."""
         files = [await self._shelf.opened(key) for key in (f"batches/{root}.jsonl", *self._shelf.again.get(root, ()))]
         calls = [file.call for file in files if file.call is not None]
         calls += [json.loads(await self._store.get(key) or b"{}") for key in self._late.get(root, ())]
-        found: defaultdict[int, list[Attempt]] = defaultdict(list)
-        for call in sorted(calls, key=lambda call: call["began"]):
-            shared = {name: value for name, value in call.items() if name not in ("filled", "open")}
-            slots = len(call["filled"]) + len(call["open"])
-            for number, said in [*((n, "filled") for n in call["filled"]), *call["open"].items()]:
-                found[int(number)].append(shared | {"came_to": said, "slots_in_call": slots})
-        return found
+        return sorted(calls, key=lambda call: call["began"])
+
+    async def of(self, root: int) -> dict[int, list[Attempt]]:
+        """The same by slot number."""
+        return by_slot(await self.notes(root))
+
+
+def by_slot(calls: Iterable[Attempt]) -> dict[int, list[Attempt]]:
+    """What calls came to for each slot that they were for."""
+    found: defaultdict[int, list[Attempt]] = defaultdict(list)
+    for call in calls:
+        shared = {name: value for name, value in call.items() if name not in ("filled", "open")}
+        slots = len(call["filled"]) + len(call["open"])
+        for number, said in [*((n, "filled") for n in call["filled"]), *call["open"].items()]:
+            found[int(number)].append(shared | {"came_to": said, "slots_in_call": slots})
+    return found
 
 
 async def twins_of(store: Store) -> dict[int, list[dict[str, Any]]]:

@@ -126,6 +126,15 @@ class Store:
         except FileNotFoundError:
             return None
 
+    async def has(self, key: str) -> bool:
+        """Whether there is such a file."""
+        try:
+            with self._told("read", key):
+                await obstore.head_async(self._store, key)
+        except FileNotFoundError:
+            return False
+        return True
+
     async def pieces(self, key: str) -> AsyncIterator[bytes]:
         """A file, piece by piece; nothing where there is no file."""
         try:

@@ -11,6 +11,7 @@ from activities.formats import FORMS
 from activities.forms.form import Bound, Entry, Form, own_lines
 from activities.forms.reading import one_line
 from activities.planfile import Plans
+from activities.report import page
 from activities.store import Store
 from quire.contracts import Verified, VerifyInput
 from quire.request import Format
@@ -36,7 +37,7 @@ async def verify(given: VerifyInput, plans: Plans) -> Verified:
         "diversity": json.loads(await store.get(FIGURES) or b"[]"),
     }
     await store.put("report.json", json.dumps(report, ensure_ascii=False, indent=1).encode() + b"\n")
-    return Verified(problems=problems)
+    return Verified(problems=[*problems, *await page.left_beside(plan, report)])
 
 
 async def problems_of(kind: Format, store: Store, bound: Bound, expected: int) -> list[str]:

@@ -48,6 +48,7 @@ class DrillSeries(Recipe):
     }
     compared = ("position", "question")
     draws: ClassVar[bool] = True
+    covering = "Phase"
 
     def __init__(self, request: Request, texts: Mapping[str, str], documents: Mapping[str, str]) -> None:
         super().__init__(request, texts, documents)
@@ -154,6 +155,9 @@ class DrillSeries(Recipe):
         schema = super().finished_schema(slots)
         more = {"phase": {"enum": list(self.said.phases)}, "gnu_position_id": TEXT, "dice": TEXT}
         return schema | {"properties": schema["properties"] | more, "required": [*schema["required"], *more]}
+
+    def touches(self, slot: Slot, item: Item | None) -> Sequence[str]:
+        return (str(slot.data["phase"]).replace("_", " "),)
 
     def outline(self, item: Item) -> Item:
         return {"id": item["id"], "phase": item["phase"]}

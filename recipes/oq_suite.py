@@ -85,6 +85,7 @@ class OqSuite(Recipe):
     noun = "tests"
     Inputs: ClassVar[type[Part]] = OqInputs
     compared = ("title", "steps")
+    covering = "Requirement"
 
     def __init__(self, request: Request, texts: Mapping[str, str], documents: Mapping[str, str]) -> None:
         super().__init__(request, texts, documents)
@@ -218,6 +219,12 @@ class OqSuite(Recipe):
 
     def metadata(self) -> dict[str, Any]:
         return {"document": self.documents["urs"], "gamp_category": self.category}
+
+    def to_cover(self) -> dict[str, str]:
+        return {requirement.id: " ".join(requirement.text.split()) for requirement in self.requirements}
+
+    def touches(self, slot: Slot, item: Item | None) -> Sequence[str]:
+        return slot.covers if item is None else list(dict.fromkeys(item["requirement_ids"]))
 
     def sections(self, outlines: Sequence[Item]) -> dict[str, Any]:
         matrix: dict[str, list[str]] = {requirement.id: [] for requirement in self.requirements}

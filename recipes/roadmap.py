@@ -60,6 +60,7 @@ class Roadmap(Recipe):
     }
     compared = ("title", "days")
     group_word = "Phase"
+    covering = "Week"
 
     def __init__(self, request: Request, texts: Mapping[str, str], documents: Mapping[str, str]) -> None:
         super().__init__(request, texts, documents)
@@ -170,6 +171,13 @@ class Roadmap(Recipe):
         places = {"id": fields["id"], "week": {"type": "integer"}, "phase": TEXT}
         fields = places | fields | {"days": fields["days"] | {"items": numbered}}
         return schema | {"properties": fields, "required": [*schema["required"], "week", "phase"]}
+
+    def to_cover(self) -> dict[str, str]:
+        phases = [phase for phase in self.phases for _ in range(phase.weeks)]
+        return {f"{week}": phase.name for week, phase in enumerate(phases, 1)}
+
+    def touches(self, slot: Slot, item: Item | None) -> Sequence[str]:
+        return (str(slot.data["week"]),)
 
     def outline(self, item: Item) -> Item:
         tasks = [task.casefold().strip() for day in item["days"] for task in day["tasks"]]

@@ -71,6 +71,8 @@ class Recipe(ABC):
     """Whether what it lays out depends on the request's seed."""
     group_word: str = ""
     """What a group is called in progress: Cycle, Category, Phase; empty where groups are not shown."""
+    covering: ClassVar[str] = ""
+    """What the report counts beside groups: Requirement, Topic, Week; empty where there is nothing of the kind."""
 
     def __init__(self, request: Request, texts: Mapping[str, str], documents: Mapping[str, str]) -> None:
         self.request = request
@@ -279,6 +281,15 @@ class Recipe(ABC):
     def metadata(self) -> dict[str, Any]:
         """What the artifact says of its inputs."""
         return {}
+
+    def to_cover(self) -> Mapping[str, str]:
+        """What the items together are to cover, by id, each with some words on it."""
+        return {}
+
+    def touches(self, slot: Slot, item: Item | None) -> Sequence[str]:
+        """What of it an item covers, by id, or a slot that has none is to cover."""
+        del item
+        return slot.covers
 
     def sections(self, outlines: Sequence[Item]) -> dict[str, Any]:
         """What is bound beside the items, such as a traceability matrix."""

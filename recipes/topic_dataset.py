@@ -35,6 +35,7 @@ class TopicDataset(Recipe):
     batch_size_means: ClassVar[str] = "concurrency"
     compared = ("user",)
     group_word = CYCLE
+    covering = "Topic"
 
     def __init__(self, request: Request, texts: Mapping[str, str], documents: Mapping[str, str]) -> None:
         super().__init__(request, texts, documents)
@@ -162,3 +163,9 @@ class TopicDataset(Recipe):
 
     def metadata(self) -> dict[str, Any]:
         return {"topics": self.documents["topics"], "unique_topics": len(self.topics.unique)}
+
+    def to_cover(self) -> dict[str, str]:
+        return {topic.uuid: " > ".join(topic.path) for topic in self.topics.unique}
+
+    def touches(self, slot: Slot, item: Item | None) -> Sequence[str]:
+        return (slot.data["uuid"],)

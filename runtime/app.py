@@ -6,7 +6,7 @@ from typing import Annotated, TypeVar
 
 from cyclopts import App, Parameter, default_name_transform
 
-HOLDING = ("commands", "failures", "mending", "schema_commands", "steering", "stories", "tracking")
+HOLDING = ("commands", "failures", "mending", "reporting", "schema_commands", "steering", "stories", "tracking")
 """Modules beside this one whose functions marked `@command` are commands."""
 GROUPS = {
     "recipes": ("recipe_commands", "The recipes there are, what they take, and a starting file of one's own."),

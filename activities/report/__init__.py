@@ -1,0 +1,1 @@
+"""`report.html`: one file that tells, without a network, what a run made, how, and at what cost."""
