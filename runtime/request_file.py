@@ -58,7 +58,7 @@ def _checked(raw: Mapping[str, Any], base: Path, place: Callable[[Sequence[str]]
     try:
         request = Request.model_validate(_plain(raw))
     except ValidationError as error:
-        raise SetupError("\n".join(_told(entry, place) for entry in error.errors())) from None
+        raise SetupError("\n".join(_told(entry, place) for entry in _distinct(error))) from None
     try:
         inputs_of(request)
         texts, documents = read_all(request, base)
@@ -141,6 +141,13 @@ def _plain(value: Any) -> Any:
         raise SetupError(f"the request cannot be written as JSON: {error}") from None
 
 
+def _distinct(error: ValidationError) -> list[Any]:
+    """The mistakes without those that follow from others: a list is not empty because its one entry is wrong."""
+    found: list[Any] = list(error.errors())
+    wrong = {entry["loc"][:depth] for entry in found for depth in range(len(entry["loc"]))}
+    return [entry for entry in found if entry["type"] != "too_short" or entry["loc"] not in wrong]
+
+
 def _told(entry: Any, place: Callable[[Sequence[str]], str]) -> str:
     loc = tuple(
         str(part)
@@ -152,6 +159,8 @@ def _told(entry: Any, place: Callable[[Sequence[str]], str]) -> str:
         found, said = "", f"unknown field; allowed here: {', '.join(_model_at(loc[:-1]).model_fields)}"
     elif entry["type"] == "missing":
         said = "this field is needed"
+    elif entry["type"] == "tuple_type":
+        said = "this is a list; write it in brackets, with commas between"
     else:
         said = entry["msg"].removeprefix("Value error, ")
     return f"{place(loc)}: {'.'.join(loc)}: {said}{found}"

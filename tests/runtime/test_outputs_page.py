@@ -41,6 +41,9 @@ def test_a_form_that_does_not_exist_is_told_with_those_that_do(shell: Shell):
     assert ended.returncode == 2 and "Traceback" not in ended.stderr
     for word in ("output.formats", "xlsx", "csv", "parquet", "markdown", "docx"):
         assert word in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+    ended = shell(*shell.run("x", "--set", "output.formats=csv"))
+    assert ended.returncode == 2 and "output.formats: this is a list; write it in brackets" in ended.stderr
 
 
 HIDE = """
