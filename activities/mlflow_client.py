@@ -141,11 +141,12 @@ class Tracker:
         """A file of this machine."""
         self._client.log_artifact(run, path, folder or None)
 
-    def end(self, run: str, status: str, tags: Mapping[str, str]) -> None:
-        """The run is over."""
+    def end(self, run: str, status: str, tags: Mapping[str, str], at: float) -> None:
+        """The run was over at this time, in seconds since 1970."""
         for name, value in tags.items():
             self._client.set_tag(run, name, value)
-        self._client.set_terminated(run, status)
+        began = self._client.get_run(run).info.start_time  # later, where it is logged by hand
+        self._client.set_terminated(run, status, end_time=max(began, int(at * 1000)))
 
     def records(self, dataset: str) -> Iterator[tuple[str, Record]]:
         """Id and content of each of a dataset's records; a page is held at a time."""

@@ -14,7 +14,7 @@ from quire.slots import ranges
 STATUS: dict[Verdict, str] = {"complete": "FINISHED", "partial": "FINISHED", "failed": "FAILED", "cancelled": "KILLED"}
 
 
-async def end(place: Place, verdict: Verdict) -> list[str]:
+async def end(place: Place, verdict: Verdict, at: float) -> list[str]:
     """Put right what was logged before a twin or a refused item was known as such, then tell how it ended; warnings."""
     shelf = await open_shelf(place.store)
     bound: dict[str, list[int]] = {}
@@ -32,7 +32,7 @@ async def end(place: Place, verdict: Verdict) -> list[str]:
     await upload(place)
     report = json.loads(await place.store.get("report.json") or b"{}")
     tags = {"quire.verdict": verdict, "quire.simulated": "true" if report.get("simulated") else "false"}
-    await place.tell(place.tracker.end, place.run, STATUS[verdict], tags)
+    await place.tell(place.tracker.end, place.run, STATUS[verdict], tags, at)
     return warnings
 
 

@@ -51,7 +51,7 @@ async def logged(plan: OpenPlan, said: Mlflow, given: LogInput) -> Logged:
     await place.new_batches()
     points = [(name, value, given.at, given.step) for name, value in given.figures.items()]
     await place.tell(tracker.points, place.run, points)
-    warnings = [] if given.verdict is None else await end(place, given.verdict)
+    warnings = [] if given.verdict is None else await end(place, given.verdict, given.at)
     return Logged(address=tracker.address(place.claim.experiment, place.run), warnings=warnings)
 
 
