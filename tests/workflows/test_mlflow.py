@@ -150,7 +150,7 @@ def test_a_server_that_is_away_costs_a_warning_and_is_told_later_by_hand(shell, 
     assert shell("run", str(EVAL), "--id", "away", "--detach", "--set", away).returncode == 0
     watched = shell("watch", "away", "--json")
     assert watched.returncode == 0, watched.stderr
-    result = json.loads(watched.stdout)
+    result = json.loads(watched.stdout.splitlines()[-1])
     (warning,) = result["warnings"]
     assert result["verdict"] == "complete" and "no answer from the MLflow server" in warning
     assert "uv run starter.py log-mlflow away" in warning
