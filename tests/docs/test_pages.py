@@ -20,6 +20,7 @@ REASONS = {
     "another machine": "two of them do this in tests/runtime/test_two_hosts.py",
     "the tests themselves": "this is one of them",
     "Temporal Cloud": "needs an account there",
+    "an MLflow server": "there is one in tests/workflows/test_mlflow.py, which does this",
 }
 """Why a block may be marked ```` ```sh elsewhere: REASON ````, and nothing else is a reason."""
 RUNNABLE = [page for page in PAGES if any(block.language in RUN and block.elsewhere is None for block in blocks(page))]
