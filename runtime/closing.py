@@ -10,7 +10,7 @@ from activities import ledger
 from activities.store import Store
 from quire.progress import Group, Result
 from quire.request import Request
-from runtime.words import duration, money, printable, several, wrapped
+from runtime.words import duration, money, printable, several, shortened, wrapped
 
 SHOWN_GROUPS = 20
 SHOWN_FAILURES = 10
@@ -18,6 +18,8 @@ COLOURS = {"complete": "bold green", "partial": "bold yellow", "cancelled": "bol
 COMMAND = "uv run starter.py"
 UNBOUND = 10_000
 """Columns of a file."""
+BESIDE = 64
+"""Columns that a row of the groups' table takes beside the name."""
 LABEL = 11
 """Columns of the names before each line."""
 
@@ -41,7 +43,7 @@ def tell(
     console.print(head.append(result.verdict, style=COLOURS[result.verdict]).append(counts), soft_wrap=True)
     if result.groups:
         console.print()
-        console.print(_groups(result))
+        console.print(_groups(result, max(16, console.width - BESIDE)))
         console.print()
     for name, said in [*_figures(result), *_missing(result)]:
         line = f"{name:<{LABEL}}{printable(said)}"
@@ -76,7 +78,7 @@ def _near(address: str) -> str:
     return str(whole.relative_to(Path.cwd())) if whole.is_relative_to(Path.cwd()) else str(whole)
 
 
-def _groups(result: Result) -> Table:
+def _groups(result: Result, room: int) -> Table:
     """A row for each group, those with something missing first where there are too many; the last is the whole."""
     groups = result.groups
     lacking = [group for group in groups if group.items < group.target]
@@ -95,7 +97,7 @@ def _groups(result: Result) -> Table:
         usage = group.usage
         cost = "?" if usage.cost_usd is None else money(usage.cost_usd)
         return [
-            printable(group.name),
+            shortened(printable(group.name), room),
             f"{group.items:,} of {group.target:,}",
             *([f"{group.target - group.items:,}"] if lacking else []),
             *([f"{group.duplicates_rejected:,}"] if twins else []),

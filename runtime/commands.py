@@ -76,7 +76,7 @@ async def watch(id: Id, /, *, json: Json = False) -> int:
     async with connected(start_embedded=True) as connection:
         handle = await attach(connection.client, id)
         if not await is_live(handle):
-            return (await tell(connection, handle, json=json))[0]
+            return (await tell(connection, handle, json=json, lines=True))[0]
         async with hosted(connection.client):
             return (await see_through(connection, handle, json=json))[0]
 

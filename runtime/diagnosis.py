@@ -69,8 +69,8 @@ def _address(client: Client) -> str:
 def _no_server(client: Client) -> Trouble:
     return Trouble(
         "server",
-        f"the Temporal server at {_address(client)} does not answer; nothing is lost. Start it again with: "
-        f"uv run starter.py up",
+        f"the Temporal server at {_address(client)} does not answer; it is tried again and again, and nothing is lost. "
+        f"Start it with: uv run starter.py up",
     )
 
 

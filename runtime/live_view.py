@@ -11,14 +11,14 @@ from rich.text import Text
 
 from quire.progress import Group, Progress, line
 from runtime.looking import Look
-from runtime.words import duration, money, printable, several
+from runtime.words import duration, money, printable, several, shortened
 
 WIDEST = 110
 """Columns that are used of a very wide terminal."""
 MOST, LEAST = 12, 3
 """Groups that are shown, by the height that there is."""
-BESIDE = 11
-"""Lines that the rest may take."""
+SPARE = 7
+"""Lines for the headline, the whole, what else is told of groups, and lines that are too long for one."""
 
 
 def view(look: Look, width: int, height: int = 40) -> RenderableType:
@@ -29,8 +29,10 @@ def view(look: Look, width: int, height: int = 40) -> RenderableType:
         parts.append(Text("Waiting for a first word of the run", style="bold"))
     else:
         parts.append(Text(headline(progress), style="bold"))
-        parts += [_bars(progress, width, height)] if progress.target else []
-        parts.append(_facts(look, progress))
+        rows = facts(look, progress)
+        groups, rest = chosen(progress.groups, max(LEAST, min(MOST, height - SPARE - len(rows))))
+        parts += [_bars(progress, groups, min(width, WIDEST) // 3)] if progress.target else []
+        parts.append(_named([("others", rest, ""), *rows] if rest else rows))
     if look.trouble is not None:
         parts.append(Text(look.trouble.said, style="bold red"))
     return Constrain(Stack(*parts), min(width, WIDEST))
@@ -42,17 +44,15 @@ def headline(progress: Progress) -> str:
     return line(progress.model_copy(update={"stage": stage, "why": ""}))
 
 
-def _bars(progress: Progress, width: int, height: int) -> Table:
-    shown, rest = chosen(progress.groups, max(LEAST, min(MOST, height - BESIDE)))
+def _bars(progress: Progress, groups: Sequence[Group], room: int) -> Table:
+    """A bar for each of these groups, their names in so many columns, and one for the whole."""
     table = Table.grid(padding=(0, 2, 0, 0), expand=True)
-    table.add_column(no_wrap=True, overflow="ellipsis", max_width=max(12, min(width, WIDEST) // 3))
+    table.add_column(no_wrap=True, overflow="ellipsis", max_width=room)
     table.add_column(ratio=1)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
-    for group in shown:
-        _bar(table, printable(group.name), group.items, group.failed, group.target)
-    if rest:
-        table.add_row(Text("…", style="dim"), Text(rest, style="dim", overflow="ellipsis", no_wrap=True), "", "")
+    for group in groups:
+        _bar(table, shortened(printable(group.name), room), group.items, group.failed, group.target)
     name = "all" if progress.groups else progress.noun
     _bar(table, name, progress.items, progress.failed, progress.target, style="bold")
     return table
@@ -79,14 +79,14 @@ def chosen(groups: Sequence[Group], room: int) -> tuple[list[Group], str]:
         for kind, said in ((done, "done"), (going, "under way"), (to_come, "not begun"))
     ]
     rest = ", ".join(f"{count:,} {said}" for count, said in counts if count)
-    return [group for group in groups if id(group) in shown], f"and {len(groups) - room:,} more: {rest}"
+    return [group for group in groups if id(group) in shown], f"{len(groups) - room:,} more: {rest}"
 
 
-def _facts(look: Look, progress: Progress) -> Table:
+def _named(rows: Sequence[tuple[str, str, str]]) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0), expand=True)
     table.add_column(no_wrap=True, style="dim")
     table.add_column(ratio=1, overflow="fold")
-    for name, said, style in facts(look, progress):
+    for name, said, style in rows:
         table.add_row(name, Text(printable(said), style=style))
     return table
 
@@ -151,9 +151,9 @@ def _cost(look: Look, progress: Progress) -> str:
 
 def _besides(progress: Progress) -> str:
     said = [
-        (progress.failed, "given up"),
-        (progress.duplicates_rejected, "rejected as duplicates"),
-        (progress.fallbacks, "from templates"),
-        (progress.reused, "answers reused"),
+        f"{progress.failed:,} given up" if progress.failed else "",
+        f"{progress.duplicates_rejected:,} rejected as duplicates" if progress.duplicates_rejected else "",
+        f"{progress.fallbacks:,} from templates" if progress.fallbacks else "",
+        f"{several(progress.reused, 'answer')} reused" if progress.reused else "",
     ]
-    return ", ".join(f"{count:,} {what}" for count, what in said if count)
+    return ", ".join(filter(None, said))

@@ -31,7 +31,7 @@ async def resume(id: Id, /, *, priority: Rank = None, json: Json = False) -> int
             result, _ = await outcome_of(handle)
             if result is not None and result.verdict == "complete":
                 screen.note(f"run {id} is complete already")
-                return (await tell(connection, handle, json=json))[0]
+                return (await tell(connection, handle, json=json, lines=True))[0]
             return await go_on(connection, handle, json=json, priority=priority)
         await ranks.change(connection.client, id, priority)
         async with hosted(connection.client):

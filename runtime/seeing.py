@@ -12,7 +12,7 @@ from activities.documents import upload
 from activities.store import Store
 from quire.progress import Result
 from quire.request import Request
-from runtime import closing, ranks, screen
+from runtime import closing, logs, ranks, screen
 from runtime.connect import Connection, connected
 from runtime.diagnosis import others
 from runtime.errors import SetupError
@@ -88,6 +88,7 @@ async def see_through(connection: Connection, handle: Handle, *, json: bool) -> 
 
     With `json`, standard output gets JSON lines: progress, and at last the result.
     """
+    logs.told_in_words()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

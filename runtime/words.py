@@ -26,6 +26,14 @@ def wrapped(text: str, width: int, *, indent: int = 0) -> str:
     )
 
 
+def shortened(name: str, room: int) -> str:
+    """A name in so many columns: its middle is left out, since paths of topics begin alike and end apart."""
+    if len(name) <= room:
+        return name
+    head = (room - 1) // 3
+    return f"{name[:head]}…{name[len(name) - (room - 1 - head) :]}"
+
+
 def duration(seconds: float) -> str:
     """`45 s`, `1 min 20 s`, `2 h 10 min`, `3 d 4 h`."""
     whole = round(seconds)
@@ -40,7 +48,7 @@ def money(usd: float | None) -> str:
     """US dollars; a price that nobody knows is told as such."""
     if usd is None:
         return "price unknown"
-    return f"${usd:,.2f}" if usd >= 100 else f"${usd:.4f}"
+    return f"${usd:,.2f}" if usd >= 1 else f"${usd:.4f}"
 
 
 def clock(seconds: float) -> str:

@@ -63,7 +63,7 @@ def test_it_tells_batches_pace_tokens_cost_and_what_is_waited_for():
         "3 calls tried again: HTTP 429: slow down",
         "rate limit until",
         "2 calls told to slow down",
-        "4 rejected as duplicates, 1 answers reused",
+        "4 rejected as duplicates, 1 answer reused",
     ):
         assert part in text, text
 
@@ -78,9 +78,16 @@ def test_of_many_groups_those_under_way_are_shown_and_the_rest_is_counted():
     groups = [Group(name=f"topic {n}", target=10, items=10 if n < 200 else 5 if n < 205 else 0) for n in range(500)]
     kept, rest = chosen(groups, 12)
     assert [group.name for group in kept] == [f"topic {n}" for n in range(200, 212)]
-    assert rest == "and 488 more: 200 done, 288 not begun"
+    assert rest == "488 more: 200 done, 288 not begun"
     rows = shown(look(progress(groups=groups, group_word="Topic")), 80, height=24)
-    assert len(rows) <= 24 and "topic 200" in "\n".join(rows)
+    text = "\n".join(rows)
+    assert len(rows) <= 20 and "topic 200" in text and "200 done," in text and "not begun" in text, text
+
+
+def test_names_that_begin_alike_are_told_apart():
+    groups = [Group(name=f"Wine / Regions of France / Burgundy / village {n}", target=10) for n in range(3)]
+    rows = shown(look(progress(groups=groups, group_word="Topic")), 80)
+    assert [any(f"village {n} " in row and row.startswith("Wine /") for row in rows) for n in range(3)] == [True] * 3
 
 
 def test_trouble_is_told_below_what_was_known_last():

@@ -92,3 +92,4 @@ def test_watching_with_json_prints_lines_of_progress_and_at_last_the_result(shel
         counts = [row["items"] for row in rows[:-1] if "items" in row]
         assert counts == sorted(counts) and len({*counts}) >= 3 and all("line" in row for row in rows[1:-1])
         assert json.loads(shell("result", "lines", "--json").stdout) == rows[-1]
+        assert [json.loads(row) for row in shell("watch", "lines", "--json").stdout.splitlines()] == rows[-1:]
