@@ -22,7 +22,7 @@ from activities.documents import addresses
 from quire.contracts import FATAL, WORKFLOW
 from quire.progress import Progress, Result
 from quire.request import Request
-from runtime import ranks
+from runtime import hints, ranks
 from runtime.errors import SetupError
 from runtime.settings import TASK_QUEUE
 from workflows.state import State
@@ -112,7 +112,8 @@ async def start(
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         id_reuse_policy=reuse,
         priority=ranks.rank(name, priority),
-        static_summary=f"{request.recipe} with {request.model.name}",
+        static_summary=hints.summary(request),
+        static_details=hints.steering(name),
     )
     return handle
 

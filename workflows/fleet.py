@@ -16,6 +16,7 @@ from quire.progress import BatchState, Waits
 from quire.slots import Batch, ranges
 from workflows import sharing
 from workflows.allowance import Allowance
+from workflows.details import ShardRow
 from workflows.reports import Ended, Orders, Report, ShardInput
 from workflows.run import Run
 
@@ -147,7 +148,7 @@ class Fleet:
         shard.handle = await workflow.start_child_workflow(
             SHARD,
             args=[self.run.request, shard.given.model_copy(update={"orders": self.orders_of(shard)})],
-            id=f"{self.run.job.workflow_id}/shard-{shard.given.number:03d}",
+            id=self._id(shard),
             result_type=Ended,
             parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
             static_summary=shard.summary,
@@ -155,6 +156,9 @@ class Fleet:
         if self.run.cancelled:
             shard.handle.cancel()
         return await shard.handle
+
+    def _id(self, shard: Shard) -> str:
+        return f"{self.run.job.workflow_id}/shard-{shard.given.number:03d}"
 
     def _lost(self, shard: Shard, error: BaseException) -> None:
         state = self.run.state
@@ -250,6 +254,14 @@ class Fleet:
             (shard.report, shard.given.groups)
             for shard in self.active.values()
             if shard.report is not None and not shard.ended  # else it is in the run's own counts
+        ]
+
+    def rows(self) -> list[ShardRow]:
+        """The shards at work, for the run's page."""
+        return [
+            ShardRow(shard.given.number, self._id(shard), shard.given.state.target, shard.report)
+            for shard in self.active.values()
+            if not shard.ended
         ]
 
     def waits(self) -> tuple[Waits, str]:

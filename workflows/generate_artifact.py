@@ -8,7 +8,7 @@ with workflow.unsafe.imports_passed_through():
     from quire.budget import raised
     from quire.contracts import SHARD_REPORT, ExtendInput, PlanInput
     from quire.progress import BatchStatus, Progress, Result
-    from quire.request import MAX_TARGET, Request
+    from quire.request import MAX_TARGET, Budget, Request
     from workflows import calls
     from workflows.binding import bind
     from workflows.making import made
@@ -52,37 +52,40 @@ class GenerateArtifact:
             await made(run)
         return await bind(run)
 
-    @workflow.query(description="How far the run is: counts, usage and `line`, the sentence a person reads")
+    @workflow.query(description="How far the run is: counts, tokens, cost, groups, and the line that a person reads")
     def progress(self) -> Progress:
         return self.kept.progress()
 
-    @workflow.signal(name=SHARD_REPORT, description="A shard tells the run how far it is")
+    @workflow.signal(name=SHARD_REPORT, description="Not for people: a shard tells the run how far it is")
     def shard_report(self, report: Report) -> None:
         if self.kept.fleet is not None:
             self.kept.fleet.heard(report)
             self.kept.reported = True
 
-    @workflow.query(description="Where each planned batch is; `first` counts from 1, at most 1000 are given")
+    @workflow.query(description="Where each planned batch is, up to 1000 of them. Data: from which one on")
     def batches(self, first: int = 1, count: int = 1000) -> list[BatchStatus]:
         run = self.kept
         return statuses(run.state, max(1, first), min(count, 1000), run.fleet.states() if run.fleet else {})
 
-    @workflow.signal(description="Start no further calls; those in flight finish")
+    @workflow.signal(description="Start no further calls; those in flight finish. No data")
     def pause(self) -> None:
         self.kept.state.paused = True
+        self.kept.describe()
 
-    @workflow.signal(description="Go on after a pause, or when what was wrong with key, funds or store is mended")
+    @workflow.signal(description="Go on after a pause, or when key, funds or store are mended. No data")
     def resume(self) -> None:
         self.kept.state.resumed += 1
         self.kept.state.paused = False
         self.kept.state.trouble = None
         self.kept.state.until = None
+        self.kept.describe()
 
-    @workflow.signal(description="Start no further calls and bind what is there")
+    @workflow.signal(description="Start no further calls and bind what is there. No data")
     def finish_now(self) -> None:
         self.kept.state.stopped = self.kept.state.stopped or "finished early, as asked"
+        self.kept.describe()
 
-    @workflow.update(description="Go on after the plan, or the first batch, has been looked at")
+    @workflow.update(description="Go on after the plan, or the first batch, has been looked at. No data")
     def approve(self) -> str:
         self.kept.state.approved = True
         return "approved"
@@ -92,11 +95,12 @@ class GenerateArtifact:
         if self.kept.waits()[0] != "approval":
             raise ApplicationError("nothing waits for approval")
 
-    @workflow.update(description="How many calls may be in flight, 1 to 1000")
+    @workflow.update(description="How many calls may be in flight. Data: a number from 1 to 1000")
     def set_concurrency(self, calls_in_flight: int) -> str:
         run = self.kept
         batching = run.request.batching.model_copy(update={"concurrency": calls_in_flight})
         run.request = run.request.model_copy(update={"batching": batching})
+        run.describe()
         return f"{calls_in_flight} calls in flight"
 
     @set_concurrency.validator
@@ -105,22 +109,24 @@ class GenerateArtifact:
         if not 1 <= calls_in_flight <= WIDEST:
             raise ApplicationError(f"calls in flight are 1 to {WIDEST}, not {calls_in_flight}")
 
-    @workflow.update(description="Higher caps: tokens, US dollars, or both; the one that is not to change is null")
+    @workflow.update(description="A higher cap. Data: tokens in all, such as 400000. A second value is US dollars")
     def raise_budget(self, tokens: int | None = None, usd: float | None = None) -> str:
         run = self.kept
         changes = {key: value for key, value in (("tokens", tokens), ("usd", usd)) if value is not None}
         budget = run.request.budget.model_copy(update=changes)
         run.request = run.request.model_copy(update={"budget": budget})
+        run.describe()
         return ", ".join(f"{key} {value}" for key, value in changes.items())
 
     @raise_budget.validator
     def _is_higher(self, tokens: int | None = None, usd: float | None = None) -> None:
         self._is_live()
+        Budget(tokens=tokens, usd=usd)  # where fewer arguments come than are declared, they come undecoded
         wrong = raised(self.kept.request.budget, tokens, usd)
         if wrong:
             raise ApplicationError(wrong)
 
-    @workflow.update(description="Open every slot that gave up once more")
+    @workflow.update(description="Open every slot that gave up once more. No data")
     def retry_failed(self) -> str:
         fleet = self.kept.fleet
         count = sum(report.failed for report, _ in fleet.reports()) if fleet else 0
@@ -134,7 +140,7 @@ class GenerateArtifact:
         if not self.kept.state.failed and not (fleet and any(report.failed for report, _ in fleet.reports())):
             raise ApplicationError("no slot has given up")
 
-    @workflow.update(description="So many slots more, at the end")
+    @workflow.update(description="More items, at the end. Data: how many")
     async def extend(self, more: int) -> str:
         run = self.kept
         run.extending += 1

@@ -116,7 +116,9 @@ def _drained(run: Run) -> bool:
 
 async def _drain(run: Run) -> None:
     try:
-        await workflow.wait_condition(lambda: not run.running, timeout=DRAIN)
+        await workflow.wait_condition(
+            lambda: not run.running, timeout=DRAIN, timeout_summary="calls in flight may finish"
+        )
     except TimeoutError:
         for task in run.running.values():
             task.cancel()

@@ -14,8 +14,9 @@ from quire.progress import Progress, Result, Waits
 from quire.request import Request
 from quire.slots import Batch
 from workflows import showing
+from workflows.details import Page, details
 from workflows.logbook import Logbook
-from workflows.messages import details, publish
+from workflows.messages import publish
 from workflows.state import State, Trouble
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class Run:
             return
         left = timedelta(seconds=max(0.0, until - workflow.now().timestamp()))
         try:
-            await workflow.wait_condition(awake, timeout=left)
+            await workflow.wait_condition(awake, timeout=left, timeout_summary="the endpoint's quota resets")
         except TimeoutError:
             self.state.until = None  # the quota is whole again
 
@@ -181,11 +182,27 @@ class Run:
 
     def show(self, *, force: bool = False, ended: Result | None = None) -> None:
         """Tell the Web UI and the list how far it is."""
-        progress = self.progress()
-        workflow.set_current_details(details(progress, self.state.warnings, ended))
+        progress = self.describe(ended)
         if self.state.plan is not None and self.state.plan.search_attributes:
             publish(self.state, progress, force=force, ended=ended)
         self.logbook.note(progress)
+
+    def describe(self, ended: Result | None = None) -> Progress:
+        """Tell the run's page in the Web UI how far it is, and nobody else: this is no event."""
+        progress = self.progress()
+        page = Page(
+            state=self.state,
+            progress=progress,
+            request=self.request,
+            job=self.job,
+            namespace=workflow.info().namespace,
+            now=workflow.now(),
+            shards=self.fleet.rows() if self.fleet else (),
+            shards_waiting=len(self.fleet.waiting) if self.fleet else 0,
+            ended=ended,
+        )
+        workflow.set_current_details(details(page))
+        return progress
 
     def settled(self) -> None:
         """A batch is settled."""

@@ -8,7 +8,7 @@ from temporalio.exceptions import TemporalError
 with workflow.unsafe.imports_passed_through():
     from quire.contracts import SHARD, SHARD_REPORT
     from quire.request import Request
-    from workflows.messages import shard_details
+    from workflows.details import shard_details
     from workflows.pump import pump
     from workflows.reports import Ended, Orders, Report, ShardInput
     from workflows.run import Run
@@ -51,7 +51,9 @@ class ShardRun(Run):
             return
         self.given.marked = mark
         self.said = self.report()
-        workflow.set_current_details(shard_details(self.said))
+        workflow.set_current_details(
+            shard_details(self.given.job, workflow.info().namespace, self.said, self.given.batches)
+        )
         if self.sending is None:
             self.sending = asyncio.create_task(self._tell())
 

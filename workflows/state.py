@@ -11,7 +11,7 @@ from quire.budget import Spending
 from quire.compact import Reasons
 from quire.contracts import Extended, Planned, TakenOver, Twin
 from quire.outcome import OpenSlot, Outcome, Usage
-from quire.progress import BatchCounts, Group
+from quire.progress import BatchCounts, Group, Waits
 from quire.schedule import Schedule
 from quire.slots import Batch
 
@@ -83,6 +83,8 @@ class State(BaseModel):
     tokens_per_item: int = 500
     warnings: list[str] = []
     shown_percent: int = -100
+    shown_waits: Waits = ""
+    """What the list says that the run waits for."""
     simulated: bool = False
     warm: bool = False
     """Whether a first batch is back."""
