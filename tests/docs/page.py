@@ -12,7 +12,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROMPT, MORE = "$ ", "> "
 RUN = ("console", "sh")
 FENCE = re.compile(r"^(\s*)```(\S*)[ ]*(.*)$")
-LOOKS_LIKE_ONE = re.compile(r"^(\$ |uv |python3? |export |temporal |\S+=\S+ uv )")
+LOOKS_LIKE_ONE = re.compile(r"^(\$ |uvx? |python3? |export |temporal |\S+=\S+ uv )")
 """How an indented line begins that ought to be in a fence."""
 
 

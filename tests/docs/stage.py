@@ -51,6 +51,12 @@ class Stage:
         lines, status = self._terminal.run(self._stood_in(command))
         return [self._as_read(line) for line in lines], status
 
+    def logs(self) -> str:
+        """How each log of the page ends, and the server's."""
+        files = [*self.path.glob("*.log"), *self.path.glob(".quire/*.log")]
+        tails = {file.name: file.read_text("utf-8", "replace").splitlines()[-8:] for file in files}
+        return "\n".join(f"{name}: {line}" for name, tail in tails.items() for line in tail)
+
     def _stood_in(self, command: str) -> str:
         for said, real in stand_ins.PLAIN:
             command = re.sub(said, real.format(port=self.port, spare=self.spare), command)
@@ -82,4 +88,9 @@ def staged(folder: Path) -> Generator[Stage]:
     shutil.copytree(ROOT, path, ignore=shutil.ignore_patterns(*LEFT_OUT))
     (path / ".venv").symlink_to(Path(sys.prefix))
     with ExitStack() as stack:
-        yield Stage(path, stack)
+        stage = Stage(path, stack)
+        try:
+            yield stage
+        except AssertionError as error:
+            error.add_note(stage.logs())
+            raise

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-BOUND = 60.0
+BOUND = 100.0
 
 
 class Terminal:

@@ -103,6 +103,13 @@ def test_a_page_is_made_true_by_a_refresh_and_what_is_true_stays(page):
     )
 
 
+def test_where_a_page_fails_its_logs_are_told(tmp_path):
+    with pytest.raises(AssertionError) as told, staged(tmp_path / "stage") as stage:
+        stage.run("echo it was here > worker.log")
+        raise AssertionError("a page that is not true")
+    assert told.value.__notes__ == ["worker.log: it was here"]
+
+
 @pytest.mark.parametrize(
     ("command", "word"),
     [

@@ -35,7 +35,7 @@ named = pytest.mark.parametrize("page", PAGES, ids=name)
 
 
 @pytest.mark.parametrize("page", RUNNABLE, ids=name)
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 def test_a_page_s_commands_work_and_print_what_it_shows(page):
     with tempfile.TemporaryDirectory(prefix="quire-") as folder, staged(Path(folder)) as stage:
         for scene in acted(page, stage):
