@@ -49,10 +49,11 @@ def _trimmed(lines: Sequence[str]) -> list[str]:
 
 
 def renewed(shown: Sequence[str], came: Sequence[str]) -> list[str]:
-    """What the page shall show from now on: as many lines before and after `...` as it had."""
+    """What the page shall show from now on: as many lines before and after its one `...` as it had;
+    all of them where it has none or several, for a person to leave out what need not be there."""
     came = [line.rstrip() for line in _trimmed(came)]
     gaps = [place for place, line in enumerate(shown) if line.strip() == ANYTHING]
-    if not gaps:
+    if len(gaps) != 1:
         return list(came)
     head, tail = gaps[0], len(_trimmed(shown)) - gaps[-1] - 1
     if head + tail >= len(came):

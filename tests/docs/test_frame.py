@@ -55,6 +55,7 @@ def test_numbers_vary_where_the_page_says_so():
 def test_new_output_keeps_the_ends_that_the_page_shows():
     assert renewed(["a", "...", "z"], ["A", "b", "c", "Z", ""]) == ["A", "...", "Z"]
     assert renewed(["a", "...", "z"], ["A", "Z"]) == ["A", "Z"]
+    assert renewed(["...", "m", "..."], ["A", "M"]) == ["A", "M"]
 
 
 def test_a_shell_keeps_what_was_set_and_ends_what_was_left(tmp_path):
