@@ -6,7 +6,12 @@ from typing import Annotated, TypeVar
 
 from cyclopts import App, Parameter, default_name_transform
 
-HOLDING = ("commands", "failures", "mending", "reporting", "schema_commands", "steering", "stories", "tracking")
+from runtime.sources import functions
+
+HOLDING = (
+    "commands", "completion", "failures", "listing", "mending", "reporting", "schema_commands", "steering", "stories",
+    "tracking",
+)  # fmt: skip
 """Modules beside this one whose functions marked `@command` are commands."""
 GROUPS = {
     "recipes": ("recipe_commands", "The recipes there are, what they take, and a starting file of one's own."),
@@ -19,7 +24,7 @@ Overrides = Annotated[list[str] | None, Parameter(name="--set", negative=(), hel
 Concurrency = Annotated[int | None, Parameter(help="calls in flight: the same as --set batching.concurrency=N")]
 Rank = Annotated[int | None, Parameter(help="1, which goes first, to 5; a run without one has 3")]
 Target = Annotated[Path, Parameter(help="the request, YAML or JSON")]
-Id = Annotated[str, Parameter(help="the run's workflow id")]
+Id = Annotated[str, Parameter(help="the run's id, the beginning of it, or `last`")]
 
 Work = TypeVar("Work")
 
@@ -31,13 +36,7 @@ def command(work: Work) -> Work:
 
 def commands_in(module: str) -> dict[str, str]:
     """The functions marked `@command` and their docstrings, read from the source: an import takes a second."""
-    source = Path(__file__).with_name(f"{module}.py").read_text("utf-8")
-    return {
-        part.name: ast.get_docstring(part) or ""
-        for part in ast.parse(source).body
-        if isinstance(part, ast.AsyncFunctionDef)
-        and any(isinstance(mark, ast.Name) and mark.id == command.__name__ for mark in part.decorator_list)
-    }
+    return {part.name: ast.get_docstring(part) or "" for part in functions(module)}
 
 
 def command_line() -> App:

@@ -102,28 +102,8 @@ async def result(id: Id, /, *, json: Json = False) -> int:
     async with connected(start_embedded=False) as connection:
         handle = await attach(connection.client, id)
         if await is_live(handle):
-            raise SetupError(f"run {id} has not ended; see it with: uv run starter.py watch {id}")
+            raise SetupError(f"run {handle.id} has not ended; see it with: uv run starter.py watch {handle.id}")
         return (await tell(connection, handle, json=json))[0]
-
-
-@command
-async def list_(*, json: Json = False) -> int:
-    """All runs that the server knows, the newest first."""
-    logs.configure()
-    async with connected(start_embedded=False) as connection:
-        rows = [
-            {
-                "workflow_id": one.id,
-                "status": one.status.name.lower() if one.status else "unknown",
-                "started": one.start_time.isoformat(timespec="seconds"),
-            }
-            async for one in connection.client.list_workflows("WorkflowType = 'GenerateArtifact'", limit=200)
-        ]
-    if json:
-        screen.print_json(rows)
-    else:
-        screen.rows(rows, empty="no runs yet; start one with: uv run starter.py run examples/oq_suite.yaml")
-    return 0
 
 
 @command
@@ -133,9 +113,9 @@ async def cancel(id: Id, /) -> int:
     async with connected(start_embedded=False) as connection:
         handle = await attach(connection.client, id)
         if not await is_live(handle):
-            raise SetupError(f"run {id} has ended already")
+            raise SetupError(f"run {handle.id} has ended already")
         await handle.cancel()
-        print(f"{id}: cancelling; what is there is kept: uv run starter.py watch {id}")
+        print(f"{handle.id}: cancelling; what is there is kept: uv run starter.py watch {handle.id}")
     return 0
 
 

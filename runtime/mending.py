@@ -30,14 +30,14 @@ async def resume(id: Id, /, *, priority: Rank = None, json: Json = False) -> int
         if not await is_live(handle):
             result, _ = await outcome_of(handle)
             if result is not None and result.verdict == "complete":
-                screen.note(f"run {id} is complete already")
+                screen.note(f"run {handle.id} is complete already")
                 return (await tell(connection, handle, json=json, lines=True))[0]
             return await go_on(connection, handle, json=json, priority=priority)
-        await ranks.change(connection.client, id, priority)
+        await ranks.change(connection.client, handle.id, priority)
         async with hosted(connection.client):
             progress = await progress_soon(handle)
             if progress is not None:
-                _say(id, progress)
+                _say(handle.id, progress)
             await handle.signal("resume")
             return (await see_through(connection, handle, json=json))[0]
 
@@ -73,7 +73,7 @@ async def rebuild(
     if store is None:
         async with connected(start_embedded=True) as connection:
             handle = await attach(connection.client, id)
-            store = (await request_of(connection.client, handle)).output.store
+            id, store = handle.id, (await request_of(connection.client, handle)).output.store
     files = Store(store, id)
     plan = await planfile.read(files)
     if plan is None:

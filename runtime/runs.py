@@ -22,7 +22,7 @@ from activities.documents import addresses
 from quire.contracts import FATAL, WORKFLOW
 from quire.progress import Progress, Result
 from quire.request import Request
-from runtime import hints, ranks
+from runtime import finding, hints, ranks
 from runtime.errors import SetupError
 from runtime.settings import TASK_QUEUE
 from workflows.state import State
@@ -52,12 +52,11 @@ async def find(client: Client, name: str) -> Handle | None:
     return handle
 
 
-async def attach(client: Client, name: str) -> Handle:
-    """The run of this id; a SetupError where there is none."""
-    handle = await find(client, name)
-    if handle is None:
-        raise SetupError(f"there is no run '{name}'; see all with: uv run starter.py list")
-    return handle
+async def attach(client: Client, said: str) -> Handle:
+    """The run that is meant: of exactly this id, else of the only one that begins so, else the last one for `last`.
+    Raises SetupError, with those that may be meant, where there is none or more than one."""
+    handle = await find(client, said)
+    return handle or client.get_workflow_handle(await finding.meant(client, said), result_type=Result)
 
 
 async def is_live(handle: Handle) -> bool:

@@ -27,7 +27,7 @@ async def pause(id: Id, /) -> int:
 @command
 async def finish(id: Id, /) -> int:
     """Start no further calls and bind what is there."""
-    return await _signal(id, "finish_now", "finishing; see it with: uv run starter.py watch " + id)
+    return await _signal(id, "finish_now", "finishing; see it with: uv run starter.py watch {id}")
 
 
 @command
@@ -48,9 +48,9 @@ async def set_priority(id: Id, priority: Annotated[int, Parameter(help="1, which
     logs.configure()
     ranks.checked(priority)
     async with connected(start_embedded=False) as connection:
-        await _live(connection, id)
-        await ranks.change(connection.client, id, priority)
-        print(f"{id}: priority {priority}")
+        handle = await _live(connection, id)
+        await ranks.change(connection.client, handle.id, priority)
+        print(f"{handle.id}: priority {priority}")
     return 0
 
 
@@ -74,8 +74,8 @@ async def retry_failed(id: Id, /, *, priority: Rank = None, json: Json = False) 
     async with connected(start_embedded=True) as connection:
         handle = await attach(connection.client, id)
         if await is_live(handle):
-            await ranks.change(connection.client, id, priority)
-            print(f"{id}: {await _sent(handle, 'retry_failed')}")
+            await ranks.change(connection.client, handle.id, priority)
+            print(f"{handle.id}: {await _sent(handle, 'retry_failed')}")
             return 0
         await _has_open_slots(handle)
         return await go_on(connection, handle, json=json, priority=priority)
@@ -98,8 +98,8 @@ async def extend(
     async with connected(start_embedded=True) as connection:
         handle = await attach(connection.client, id)
         if await is_live(handle):
-            await ranks.change(connection.client, id, priority)
-            print(f"{id}: {await _sent(handle, 'extend', more)}")
+            await ranks.change(connection.client, handle.id, priority)
+            print(f"{handle.id}: {await _sent(handle, 'extend', more)}")
             return 0
         return await _longer(connection, handle, more, priority, json=json)
 
@@ -121,7 +121,7 @@ async def _signal(id: str, name: str, said: str) -> int:
     async with connected(start_embedded=False) as connection:
         handle = await _live(connection, id)
         await handle.signal(name)
-        print(f"{id}: {said}")
+        print(f"{handle.id}: {said.format(id=handle.id)}")
     return 0
 
 
@@ -129,14 +129,14 @@ async def _update(id: str, name: str, *values: Any) -> int:
     logs.configure()
     async with connected(start_embedded=False) as connection:
         handle = await _live(connection, id)
-        print(f"{id}: {await _sent(handle, name, *values)}")
+        print(f"{handle.id}: {await _sent(handle, name, *values)}")
     return 0
 
 
 async def _live(connection: Connection, id: str) -> Handle:
     handle = await attach(connection.client, id)
     if not await is_live(handle):
-        raise SetupError(f"run {id} has ended; retry-failed and extend go on with it")
+        raise SetupError(f"run {handle.id} has ended; retry-failed and extend go on with it")
     return handle
 
 

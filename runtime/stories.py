@@ -27,7 +27,7 @@ async def snapshot(id: Id, /) -> int:
     logs.configure()
     async with connected(start_embedded=False) as connection:
         handle = await attach(connection.client, id)
-        store, plan = await _opened(await request_of(connection.client, handle), id)
+        store, plan = await _opened(await request_of(connection.client, handle), handle.id)
         said = await state_of(handle)
         started = (await handle.describe()).start_time
     shelf = await open_shelf(store)
@@ -40,7 +40,7 @@ async def snapshot(id: Id, /) -> int:
     }
     forms, problems = await bind(plan, shelf, store, facts, into="snapshot/")
     if not forms:
-        raise SetupError(f"nothing of run {id} is there yet")
+        raise SetupError(f"nothing of run {handle.id} is there yet")
     for where in forms.values():
         print(f"{where}: {len(shelf)} of {len(plan.slots)} {plan.recipe.noun}")
     for problem in problems:
@@ -57,7 +57,7 @@ async def explain(
     logs.configure()
     async with connected(start_embedded=False) as connection:
         handle = await attach(connection.client, id)
-        store, plan = await _opened(await request_of(connection.client, handle), id)
+        store, plan = await _opened(await request_of(connection.client, handle), handle.id)
         reason = await _reason(handle, slot)
     number = _number(plan, slot)
     shelf = await open_shelf(store)
