@@ -9,8 +9,8 @@ from cyclopts import App, Parameter, default_name_transform
 from runtime.sources import functions
 
 HOLDING = (
-    "commands", "completion", "failures", "listing", "mending", "reporting", "schema_commands", "steering", "stories",
-    "tracking",
+    "commands", "completion", "doctor", "failures", "init", "listing", "mending", "reporting", "schema_commands",
+    "steering", "stories", "tracking",
 )  # fmt: skip
 """Modules beside this one whose functions marked `@command` are commands."""
 GROUPS = {

@@ -42,7 +42,8 @@ SEARCH_ATTRIBUTES = {
 }
 
 
-def _binary() -> str:
+def binary() -> str:
+    """The Temporal CLI, which is the server too. Raises SetupError where there is none."""
     beside = Path(sys.executable).with_name("temporal")
     found = str(beside) if beside.exists() else shutil.which("temporal")
     if found is None:
@@ -77,7 +78,7 @@ def _command(home: Path, port: int) -> list[str]:
         "--log-level": "warn",
     }
     pragmas = ["--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"]
-    return [_binary(), "server", "start-dev", *(word for pair in options.items() for word in pair), *pragmas, *FAIR]
+    return [binary(), "server", "start-dev", *(word for pair in options.items() for word in pair), *pragmas, *FAIR]
 
 
 async def answers(port: int) -> bool:

@@ -1,15 +1,12 @@
 """`list`: every run with its state, how far it is, how old it is and what it cost."""
 
 import asyncio
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 from temporalio.client import Client
 from temporalio.service import RPCError
@@ -17,6 +14,7 @@ from temporalio.service import RPCError
 from quire.progress import Progress, Result
 from runtime import logs, screen
 from runtime.app import Json, command
+from runtime.columns import columns, put
 from runtime.connect import connected
 from runtime.errors import SetupError
 from runtime.finding import Known, runs
@@ -128,7 +126,7 @@ def _told(said: Progress | Result) -> Row:
 
 def _print(rows: Sequence[Row], older: int) -> None:
     """For a person; as wide as it needs to be where it goes into a file."""
-    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    shown = columns()
     shown.add_column("run", overflow="fold")
     for name, side in (("state", "left"), ("items", "right"), ("%", "right"), ("age", "right"), ("cost", "right")):
         shown.add_column(name, justify=side, no_wrap=True)  # pyright: ignore[reportArgumentType]
@@ -140,8 +138,9 @@ def _print(rows: Sequence[Row], older: int) -> None:
             Text(row["workflow_id"]), Text(state, STYLES.get(state, "")), items, percent, age(row["age_seconds"]),
             _cost(row),
         )  # fmt: skip
-    wide = None if sys.stdout.isatty() else 1000
-    Console(highlight=False, width=wide).print(shown)
+    put(shown)
+    if any(row["state"] == "no worker" for row in rows):
+        print("no worker is up for what has not ended; start one with: uv run starter.py up")
     if older > 0:
         print(f"… and {older} older: uv run starter.py list --limit {len(rows) + older}")
 

@@ -11,11 +11,15 @@ from runtime.errors import SetupError
 
 async def keys_are_accepted(request: Request) -> None:
     """Ask the endpoint of each model that the request names, each endpoint once."""
+    for model in endpoints_of(request):
+        await _key_is_accepted(model)
+
+
+def endpoints_of(request: Request) -> list[ModelChoice]:
+    """One of the models at each endpoint that the request names."""
     named = [request.model, request.generator]
     named += [model.instead(step) for model in named for step in range(1, len(model.fallbacks) + 1)]
-    models = {(model.base_url, model.api_key_env): model for model in named}
-    for model in models.values():
-        await _key_is_accepted(model)
+    return list({(model.base_url, model.api_key_env): model for model in named}.values())
 
 
 async def _key_is_accepted(model: ModelChoice) -> None:

@@ -12,12 +12,11 @@ from recipes.registry import recipes as known_recipes
 from recipes.spine import InputError, Recipe
 from runtime import parameters, screen
 from runtime.errors import SetupError
+from runtime.modeline import with_modeline
 from runtime.request_file import Checked, load
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
-MODELINE = "# yaml-language-server: $schema=./request.schema.json"
-"""By which editors find what `schema` writes; the examples have it beside them."""
 STARTING = Path(__file__).with_name("new_recipe.yaml")
 
 recipes = App(name="recipes")
@@ -26,7 +25,7 @@ recipes = App(name="recipes")
 @recipes.default
 async def list_(*, json: Annotated[bool, Parameter(name="--json", negative=())] = False) -> int:
     """List all recipes."""
-    rows = [{"recipe": name, "makes": kind.noun, "what": kind.summary()} for name, kind in _known().items()]
+    rows = [{"recipe": name, "makes": kind.noun, "what": kind.summary()} for name, kind in known().items()]
     if json:
         screen.print_json(rows)
     else:
@@ -38,16 +37,16 @@ async def list_(*, json: Annotated[bool, Parameter(name="--json", negative=())] 
 @recipes.command
 async def show(name: str, /) -> int:
     """Print a recipe's parameters, its item schema and a ready request."""
-    kind = _known().get(name)
+    kind = known().get(name)
     if kind is None:
-        raise SetupError(f"unknown recipe '{name}'; there are: {', '.join(_known())}")
+        raise SetupError(f"unknown recipe '{name}'; there are: {', '.join(known())}")
     print(f"{name}: {kind.summary()}\n\ninputs:")
     print("\n".join(parameters.lines(kind.Inputs)))
     text = example_of(kind)
     if text:
         print("\nitem schema (of the ready request):")
         print(json.dumps(_item_schema(kind, text), ensure_ascii=False, indent=2))
-        print(f"\na ready request:\n\n{MODELINE}\n{text.removeprefix(MODELINE).lstrip()}")
+        print(f"\na ready request:\n\n{with_modeline(text, Path(f'{name}.yaml'))}")
     return 0
 
 
@@ -59,21 +58,21 @@ async def new(name: str, /) -> int:
     file = Path(f"{name.removesuffix('.yaml')}.yaml")
     try:
         with file.open("x", encoding="utf-8") as opened:
-            opened.write(STARTING.read_text("utf-8").replace("NAME", file.stem))
+            opened.write(with_modeline(STARTING.read_text("utf-8").replace("NAME", file.stem), file))
     except FileExistsError:
         raise SetupError(f"{file} is there already; choose another name or remove it") from None
     except OSError as error:
         raise SetupError(f"{file} cannot be written: {error.strerror}") from None
     print(
-        f"{file}: change it, look at its plan, run it; let your editor check it\n"
+        f"{file}: change it, look at its plan, run it; editors complete and check it\n"
         f"  uv run starter.py check {file}\n"
-        f"  uv run starter.py run {file}\n"
-        f"  uv run starter.py schema --out request.schema.json"
+        f"  uv run starter.py run {file}"
     )
     return 0
 
 
-def _known() -> dict[str, type[Recipe]]:
+def known() -> dict[str, type[Recipe]]:
+    """All recipes by name. Raises SetupError where one that is installed cannot be loaded."""
     try:
         return known_recipes()
     except InputError as error:

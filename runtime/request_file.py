@@ -35,7 +35,7 @@ class Checked:
 def load(path: Path, overrides: Sequence[str] = ()) -> Checked:
     """Read, override, validate and lay out. Raises SetupError for whatever the person must mend."""
     raw = _parse(path)
-    overridden = {_override(raw, setting) for setting in overrides}
+    overridden = {override(raw, setting) for setting in overrides}
     return _checked(raw, path.parent, lambda loc: _place(path, raw, loc, overridden))
 
 
@@ -115,21 +115,21 @@ def _row(error: MarkedYAMLError) -> int:
     return mark.line + 1 if mark else 1
 
 
-def _override(raw: dict[str, Any], setting: str) -> str:
+def override(raw: dict[str, Any], setting: str, option: str = "--set") -> str:
     """Lay `a.b=value` over the request; the value is YAML. Returns the dotted field."""
     field, equals, value = setting.partition("=")
     if not equals or not field:
-        raise SetupError(f"--set {setting}: write it as --set field=value, such as --set target=10")
+        raise SetupError(f"{option} {setting}: write it as field=value, such as target=10")
     *parents, last = field.split(".")
     at: Any = raw
     for name in parents:
         at = at.setdefault(name, {})
         if not isinstance(at, dict):
-            raise SetupError(f"--set {setting}: {name} is not a group of fields")
+            raise SetupError(f"{option} {setting}: {name} is not a group of fields")
     try:
         at[last] = YAML(typ="safe").load(value) if value.strip() else None
     except MarkedYAMLError as error:
-        raise SetupError(f"--set {setting}: {error.problem}") from None
+        raise SetupError(f"{option} {setting}: {error.problem}") from None
     return field
 
 

@@ -9,11 +9,12 @@ from ruamel.yaml import YAML
 
 from quire.request import Request
 from recipes.registry import recipes
-from runtime.recipe_commands import MODELINE, STARTING, example_of
+from runtime.modeline import SCHEMA, modeline
+from runtime.recipe_commands import STARTING, example_of
 from runtime.request_schema import request_schema
 from tests.conftest import ROOT
 
-COMMITTED = ROOT / "examples" / "request.schema.json"
+COMMITTED = SCHEMA
 FILES = [*sorted((ROOT / "examples").glob("*.yaml")), ROOT / "examples" / "oq_suite.json", STARTING]
 
 
@@ -30,8 +31,7 @@ def read(text: str) -> Any:
 def test_every_example_is_right_and_says_where_its_schema_is(validator, file):
     text = file.read_text()
     assert [error.message for error in validator.iter_errors(read(text))] == []
-    assert text.startswith(MODELINE + "\n") or file.suffix == ".json"
-    assert MODELINE.endswith(f"./{COMMITTED.name}")
+    assert text.startswith(modeline(COMMITTED.parent / file.name) + "\n") or file.suffix == ".json"
 
 
 @pytest.mark.parametrize("name", list(recipes()))

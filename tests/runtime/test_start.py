@@ -15,9 +15,10 @@ OF_CALLS = {"openai", "aiohttp", "httpx2", "genai_prices", "json_repair", "numpy
 OF_A_TERMINAL = {"cyclopts", "rich", "ruamel"}
 OF_RUNS = {"temporalio", "google", "pydantic", "obstore", "jsonschema_rs", "minijinja", "ruamel", "asyncio"}
 COMMANDS = [
-    "approve", "cancel", "check", "compare", "down", "explain", "extend", "failed", "finish", "list", "log-mlflow",
-    "pause", "raise-budget", "rebuild", "recipes", "report", "result", "resume", "retry-failed", "run", "schema",
-    "set-concurrency", "set-priority", "snapshot", "status", "topics", "up", "watch",
+    "approve", "cancel", "check", "compare", "completion", "doctor", "down", "explain", "extend", "failed",
+    "finish", "init", "list", "log-mlflow", "pause", "raise-budget", "rebuild", "recipes", "report", "result",
+    "resume", "retry-failed", "run", "schema", "set-concurrency", "set-priority", "snapshot", "status", "topics",
+    "up", "watch",
 ]  # fmt: skip
 INNER = ("recipes show", "recipes new", "topics stamp", "topics build")
 
