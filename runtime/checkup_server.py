@@ -13,8 +13,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from quire.contracts import WORKFLOW
 from runtime import embedded
 from runtime.checkup import Remark
+from runtime.diagnosis import others
 from runtime.errors import SetupError
-from runtime.pollers import pollers
 from runtime.settings import TASK_QUEUE, home, port
 
 ATTRIBUTE = "temporal operator search-attribute create --name {} --type {}"
@@ -107,13 +107,14 @@ async def _attributes(client: Client) -> list[Remark]:
 async def _workers(client: Client) -> list[Remark]:
     what = "worker"
     try:
-        found = await pollers(client)
+        found = await others(client, TASK_QUEUE)
         query = f"WorkflowType = '{WORKFLOW}' AND ExecutionStatus = 'Running'"
         live = (await client.count_workflows(query)).count
     except RPCError as error:
         return [Remark(what, "note", f"the server does not tell: {error.message}")]
     if found:
-        seen = f"{found[0].identity}, seen {found[0].seen.total_seconds():.0f} s ago"
+        identity, age = min(found, key=lambda one: one[1])
+        seen = f"{identity}, seen {age:.0f} s ago"
         return [Remark(what, "ok", f"{len(found)} on queue {TASK_QUEUE}, the last {seen}")]
     if live:
         said = f"none on queue {TASK_QUEUE}, and {live} unfinished run(s) wait for one"

@@ -18,6 +18,7 @@ async def failed(id: Id, /, *, json: Json = False) -> int:
     logs.configure()
     async with connected(start_embedded=False) as connection:
         handle = await attach(connection.client, id)
+        id = handle.id
         if await is_live(handle):
             raise SetupError(f"run {id} has not ended; how far it is: uv run starter.py status {id}")
         store = Store((await request_of(connection.client, handle)).output.store, id)

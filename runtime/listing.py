@@ -16,10 +16,11 @@ from runtime import logs, screen
 from runtime.app import Json, command
 from runtime.columns import columns, put
 from runtime.connect import connected
+from runtime.diagnosis import others
 from runtime.errors import SetupError
 from runtime.finding import Known, runs
-from runtime.pollers import pollers
 from runtime.runs import outcome_of, progress_of
+from runtime.settings import TASK_QUEUE
 
 AT_ONCE = 32
 """Runs that are asked at the same time."""
@@ -71,7 +72,7 @@ async def _rows(client: Client, known: Sequence[Known]) -> list[Row]:
 async def _is_worked_on(client: Client) -> bool:
     """Whether a live run has anybody to answer for it."""
     try:
-        return bool(await pollers(client))
+        return bool(await others(client, TASK_QUEUE))
     except RPCError:
         return True
 

@@ -33,6 +33,7 @@ async def log_mlflow(
     logs.configure()
     async with connected(start_embedded=False) as connection:
         handle = await attach(connection.client, id)
+        id = handle.id
         request = await request_of(connection.client, handle)
         state = await state_of(handle)
         ended = (await handle.describe()).close_time

@@ -108,5 +108,5 @@ def test_answers_that_end_write_nothing(away, tmp_path):
 
 
 def test_the_modeline_leads_to_the_schema(tmp_path):
-    assert modeline(ROOT / "examples" / "x.yaml") == "# yaml-language-server: $schema=../schemas/request.json"
+    assert modeline(ROOT / "examples" / "x.yaml") == "# yaml-language-server: $schema=./request.schema.json"
     assert modeline(tmp_path / "x.yaml") == f"# yaml-language-server: $schema={SCHEMA.as_posix()}"
