@@ -52,7 +52,7 @@ def test_a_quiz_is_made_from_a_chapter_in_word(shell, model, tmp_path):
     text = (ROOT / "examples" / "custom_quiz.yaml").read_text()
     (tmp_path / "quiz.yaml").write_text(text.replace("custom/chapter.md", "chapter.docx").replace("../runs", "store"))
     ended = shell("run", str(tmp_path / "quiz.yaml"), "--id", "quiz", "--json")
-    assert ended.returncode == 0 and json.loads(ended.stdout)["verdict"] == "complete", ended.stderr
+    assert ended.returncode == 0 and json.loads(ended.stdout.splitlines()[-1])["verdict"] == "complete", ended.stderr
     words = " ".join((ROOT / "examples" / "custom" / "chapter.md").read_text().split())[-80:]
     assert words in " ".join(model.simulator.bodies[0]["messages"][0]["content"].split())
     assert said_to(model)
