@@ -4,10 +4,10 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from activities import formats, ledger
+from activities import formats, ledger, report
 from activities.mlflow_place import Place
 
-BESIDE = ("report.json", "report.html", ledger.KEY)
+BESIDE = ("report.json", report.KEY, ledger.KEY)
 
 
 async def upload(place: Place) -> None:

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from activities import ledger
+from activities import ledger, report
 from activities.store import Store
 from quire.progress import Group, Result
 from quire.request import Request
@@ -64,7 +64,7 @@ def files_of(result: Result, request: Request) -> dict[str, str]:
     return {
         "artifact": _near(result.artifact) if result.artifact else "none: nothing was made",
         **({"also": also} if also else {}),
-        "report": _near(store.where("report.json")),
+        "report": _near(store.where(report.KEY)),
         "ledger": _near(store.where(ledger.KEY)),
         **({"MLflow": result.mlflow} if result.mlflow else {}),
     }
@@ -166,5 +166,5 @@ def _next(result: Result, *, extendable: bool) -> list[tuple[str, str]]:
     if extendable and result.verdict == "complete":
         said.append((f"{COMMAND} extend {id} +10", f"ten {result.noun} more; only they are paid for"))
     if result.items:
-        said.append((f"{COMMAND} rebuild {id}", "bind the files again; no model is called"))
+        said.append((f"{COMMAND} report {id}", "timeline, cost, coverage and the items, in a browser"))
     return said

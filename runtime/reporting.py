@@ -16,7 +16,7 @@ from rich.text import Text
 
 from activities import planfile
 from activities.planfile import OpenPlan
-from activities.report import page, pair
+from activities.report import KEY, page, pair
 from activities.store import Store, holds
 from runtime import logs, screen
 from runtime.app import Id, Json, command
@@ -104,8 +104,8 @@ async def _known(id: str, store: str | None) -> tuple[OpenPlan, dict[str, Any]]:
 async def _written(plan: OpenPlan, said: dict[str, Any], out: Path | None, *, anew: bool) -> str:
     """Where the page is: of an ended run it is there already, beside the artifact."""
     if out is None:
-        there = not anew and said.get("verdict") and await plan.store.has(page.KEY)
-        return plan.store.where(page.KEY) if there else await page.write_to_store(plan, said)
+        there = not anew and said.get("verdict") and await plan.store.has(KEY)
+        return plan.store.where(KEY) if there else await page.write_to_store(plan, said)
     with _file(out) as file:
         await page.write(plan, said, _Sink(file))
     return str(out.absolute())

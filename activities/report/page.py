@@ -12,13 +12,12 @@ from activities import ledger
 from activities.bound import Shelf, open_shelf
 from activities.ledger import Attempt, Calls
 from activities.planfile import OpenPlan
-from activities.report import facts, template
+from activities.report import KEY, facts, template
 from activities.report.blocks import Blocks, Sink
 from activities.report.counts import Counts
 from activities.report.slots import Reasons, row_of
 from activities.store import StoreError
 
-KEY = "report.html"
 _BEAT = 200
 Said = Mapping[str, Any]
 """What the run says of itself: `report.json`, or progress while it lasts; empty where only the store is known."""

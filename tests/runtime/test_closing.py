@@ -8,7 +8,7 @@ from quire.outcome import Usage
 from quire.progress import BatchCounts, FailedSlot, Group, Result
 from runtime.closing import tell
 
-FILES = {"artifact": "/somewhere/runs/" + "a-long-id-" * 12 + "/artifact.json", "report": "runs/x/report.json"}
+FILES = {"artifact": "/somewhere/runs/" + "a-long-id-" * 12 + "/artifact.json", "report": "runs/x/report.html"}
 
 
 def result(**said: object) -> Result:

@@ -36,7 +36,7 @@ def test_a_bar_for_each_category_and_for_all_and_at_the_end_a_table(shell, colum
     assert "live: complete, 100 of 100 cases" in text and "━" not in text, text
     ended = {row.split()[0]: row for row in terminal.rows()}
     assert ended["Category"].split()[1:] == ["cases", "tokens", "in", "tokens", "out", "cost"]
-    assert "40 of 40" in ended["refunds"] and "ledger.jsonl" in text and "rebuild live" in text
+    assert "40 of 40" in ended["refunds"] and "ledger.jsonl" in text and "report live" in text
 
 
 def test_a_rate_limit_is_told_with_its_time(shell):
