@@ -18,7 +18,7 @@ from runtime.runs import attach
 from simulator.options import Options
 from simulator.server import SimulatorServer
 from tests.conftest import ROOT, oq
-from tests.runtime.conftest import until
+from tests.runtime.conftest import last, until
 
 NEEDED = {"explain": ("OQ-001",), "set-concurrency": ("2",), "set-priority": ("2",), "extend": ("1",)}
 WITH_AN_ID = sorted(
@@ -102,7 +102,7 @@ def test_commands_go_by_the_whole_id_where_a_short_one_is_said(shell):
         ended = shell(*words)
         assert ended.returncode == 0 and "store/d/" not in ended.stdout, ended.stderr
     assert "run done-for-ever has ended already" in shell("cancel", "last").stderr
-    assert json.loads(shell("extend", "done-", "1", "--json").stdout)["items"] == 26
+    assert last(shell("extend", "done-", "1", "--json").stdout)["items"] == 26
 
 
 def test_list_shows_live_and_ended_runs_with_how_far_they_are(shell):

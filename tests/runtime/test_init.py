@@ -34,7 +34,7 @@ def test_flags_write_a_request_that_checks_and_runs_and_nothing_is_asked(away, t
     assert text.startswith("# yaml-language-server: $schema=") and "  urs: ../docs/mine.md " in text
     assert "# tries of one test's content" in text, "its comments are gone"
     assert "  name: gpt-4o\n" in text
-    assert json.loads(away("run", "requests/mine.yaml", "--json").stdout)["items"] == 11
+    assert last(away("run", "requests/mine.yaml", "--json").stdout)["items"] == 11
     again = away(*words, "--out", "requests/mine.yaml")
     assert again.returncode == 2 and "is there already" in again.stderr and "--force" in again.stderr
     assert (tmp_path / "requests" / "mine.yaml").read_text() == text

@@ -1,39 +1,11 @@
-"""docs/outputs.md: its commands and its program, as a reader would try them; and forms that cannot be had."""
+"""Forms that cannot be had."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
 from tests.runtime.conftest import Shell, until
-
-PAGE = (ROOT / "docs" / "outputs.md").read_text()
-PROGRAM = PAGE.partition("```python\n")[2].partition("```")[0]
-COMMANDS = [line.split("#")[0].split() for line in PAGE.splitlines() if line.startswith("    uv run starter.py")]
-
-
-def test_the_page_can_be_followed_from_top_to_bottom(shell: Shell, tmp_path: Path):
-    assert [words[3] for words in COMMANDS] == ["run", "snapshot", "rebuild"]
-    store = str(tmp_path / "runs")
-    for words in COMMANDS:
-        said = [word.strip("'") for word in words[3:]]
-        more = ["--set", f"output.store={store}"] if said[0] == "run" else []
-        ended = shell(*said, *more)
-        assert ended.returncode == 0, ended.stderr
-    names = ("artifact.json", "artifact.csv", "artifact.parquet", "artifact.md", "artifact.docx")
-    for name in names:
-        assert f"{store}/oq-forms/{name}: the same bytes as before" in ended.stdout
-        assert (tmp_path / "runs" / "oq-forms" / "snapshot" / name).is_file()
-    read = subprocess.run(
-        [sys.executable, "-c", PROGRAM], cwd=tmp_path, capture_output=True, text=True, timeout=90,
-        env=os.environ | {"HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1"},
-    )  # fmt: skip
-    assert read.returncode == 0, read.stderr
-    said = read.stdout.splitlines()
-    assert said[0].startswith("OQ-001 ['URS-001'") and said[2] == "25" and said[3] == "['Traceability matrix']"
 
 
 def test_a_form_that_does_not_exist_is_told_with_those_that_do(shell: Shell):
