@@ -10,6 +10,7 @@ from runtime.modeline import ROOT, SCHEMA, modeline
 from runtime.recipe_commands import EXAMPLES
 from runtime.request_file import load
 from tests.conftest import URS
+from tests.runtime.conftest import last
 from tests.runtime.terminals import Program
 
 RECIPES = ["oq_suite", "topic_dataset", "topic_tree", "drill_series", "eval_dataset", "roadmap", "custom"]
