@@ -40,6 +40,7 @@ async def report(
     """Open a run's page: verdict, timeline, cost, coverage and the items. Of a live run it is what is there now."""
     logs.configure()
     plan, said = await _known(id, store)
+    id = plan.store.workflow_id
     if out is None and "://" in plan.store.address:
         out = Path(f"{id}.report.html")  # a browser cannot open what lies in a bucket
     where = await _written(plan, said, out, anew=store is not None)
@@ -56,7 +57,7 @@ async def report(
 
 @command
 async def compare(
-    one: Annotated[str, Parameter(help="a run's workflow id")],
+    one: Id,
     other: Annotated[str, Parameter(help="another's")],
     /,
     *,
@@ -66,7 +67,9 @@ async def compare(
 ) -> int:
     """Set two runs side by side: what came of them, at what cost, and the settings in which they differ."""
     logs.configure()
-    runs = [await page.gathered(*await _known(id, store)) for id in (one, other)]
+    known = [await _known(id, store) for id in (one, other)]
+    one, other = (plan.store.workflow_id for plan, _ in known)
+    runs = [await page.gathered(plan, said) for plan, said in known]
     if html is not None:
         with _file(html) as file:
             file.write(pair.page(*runs).encode())
@@ -88,7 +91,7 @@ async def _known(id: str, store: str | None) -> tuple[OpenPlan, dict[str, Any]]:
     if store is None:
         async with connected(start_embedded=False) as connection:
             handle = await attach(connection.client, id)
-            store = (await request_of(connection.client, handle)).output.store
+            id, store = handle.id, (await request_of(connection.client, handle)).output.store
             said = await state_of(handle)
             ended = said["status"] != "running"
     else:

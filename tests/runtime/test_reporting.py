@@ -1,6 +1,7 @@
 """`report` and `compare`, as a person has them."""
 
 import json
+import re
 from pathlib import Path
 
 from tests.runtime.conftest import Shell, until
@@ -20,8 +21,13 @@ def test_a_runs_page_is_found_written_elsewhere_and_compared(shell: Shell, tmp_p
     assert [run["items"] for run in beside["runs"]] == [25, 25]
     assert {"batching.size", "seed"} >= {line["name"] for line in beside["settings"]} >= {"batching.size"}
     page = tmp_path / "both.html"
-    told = shell("compare", "one", "two", "--html", str(page))
-    assert told.returncode == 0 and "25 of 25 tests" in told.stdout and "batching.size" in told.stdout
+    assert shell("report", "last").stdout.strip() == str(store / "two" / "report.html")
+    told = shell("compare", "on", "last", "--html", str(page))
+    assert (
+        told.returncode == 0
+        and {"one", "two", "25 of 25 tests"} <= set(re.split(r"\s*[┃│\n]\s*", told.stdout))
+        and "batching.size" in told.stdout
+    )
     assert "batching.size" in page.read_text() and "25 of 25 tests" in page.read_text()
 
     artifact = (store / "one" / "artifact.json").read_bytes()
