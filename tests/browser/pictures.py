@@ -1,7 +1,6 @@
 """The pictures of the README and the docs, of real runs: `uv run python -m tests.browser.pictures [NAME…]`."""
 
 import asyncio
-import importlib.util
 import os
 import re
 import shutil
@@ -15,7 +14,7 @@ from playwright.async_api import Browser, Page
 
 from simulator.options import Options
 from simulator.server import SimulatorServer
-from tests.browser import ui
+from tests.browser import report_picture, ui
 from tests.browser.conftest import opened, page_of
 from tests.browser.terminal import Terminal, draw
 from tests.conftest import ROOT, example, free_port, oq
@@ -27,7 +26,7 @@ CALLS = {"size": 5, "concurrency": 4}
 
 
 async def terminal(browser: Browser, into: Path) -> None:
-    """`terminal-running.png` and `terminal-ended.png`."""
+    """`terminal-running.png`."""
     with tempfile.TemporaryDirectory() as folder, SimulatorServer(Options(latency=1.2)) as model:
         examples = shutil.copytree(ROOT / "examples", Path(folder) / "examples")
         request = examples / "eval_dataset.yaml"
@@ -45,7 +44,6 @@ async def terminal(browser: Browser, into: Path) -> None:
             code = await asyncio.to_thread(shown.close)
             down = subprocess.run([*starter, "down"], cwd=folder, env=env, capture_output=True, timeout=60, check=False)
         assert (code, down.returncode) == (0, 0), shown.text()
-        await draw(browser, shown.page(TYPED), into / "terminal-ended.png")
 
 
 def _half_way(text: str) -> bool:
@@ -106,16 +104,11 @@ async def _still(page: Page, into: Path) -> None:
     await page.screenshot(path=into)
 
 
-async def report(browser: Browser, into: Path) -> None:
-    """`report.png`."""
-    from tests.browser.report_picture import picture
-
-    await picture(browser, into)
-
-
-PICTURES: dict[str, Callable[[Browser, Path], Awaitable[None]]] = {"terminal": terminal, "web-ui": web_ui}
-if importlib.util.find_spec("tests.browser.report_picture"):
-    PICTURES["report"] = report
+PICTURES: dict[str, Callable[[Browser, Path], Awaitable[None]]] = {
+    "terminal": terminal,
+    "web-ui": web_ui,
+    "report": report_picture.picture,
+}
 
 
 async def main(names: list[str]) -> int:

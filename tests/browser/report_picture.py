@@ -1,6 +1,5 @@
-"""The picture of a run's page that docs/report.md shows: a run with faults, by the offline simulator."""
+"""The picture of a run's page that the README and docs/report.md show: a run with faults, by the offline simulator."""
 
-import asyncio
 import os
 from pathlib import Path
 
@@ -8,7 +7,6 @@ from playwright.async_api import Browser
 
 from benchmarks.harness import run, server
 from simulator.options import Options
-from tests.browser.conftest import opened as browser_opened
 from tests.browser.reports import opened
 from tests.conftest import example
 
@@ -31,13 +29,3 @@ async def picture(browser: Browser, into: Path) -> None:
     finally:
         os.environ.clear()
         os.environ.update(before)
-
-
-async def main() -> None:
-    """Write the picture that the docs show."""
-    async with browser_opened() as browser:
-        await picture(browser, Path(__file__).resolve().parents[2] / "docs")
-
-
-if __name__ == "__main__":
-    asyncio.run(main())

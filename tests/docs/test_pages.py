@@ -75,6 +75,16 @@ def test_the_readme_names_every_command():
     assert commands() - said == set()
 
 
+def test_the_readme_s_tables_name_no_command_or_option_that_there_is_not():
+    section = (ROOT / "README.md").read_text("utf-8").partition("\n## Commands\n")[2].partition("\n## ")[0]
+    named = [
+        word for row in re.findall(r"^\| (`.+?) \|", section, flags=re.M) for word in re.findall(r"`([^`]+)`", row)
+    ]
+    assert "run" in {word.partition(" ")[0] for word in named}
+    said = (unknown(word if word.startswith("uv run") else f"starter.py {word}") for word in named)
+    assert [word for word in said if word] == []
+
+
 def test_the_index_names_every_page():
     index = (ROOT / "docs" / "README.md").read_text("utf-8")
     pages = {page.name for page in PAGES if page.parent.name == "docs"} - {"README.md"}
