@@ -77,6 +77,8 @@ class Stage:
 
     def _end_server(self) -> None:
         """An embedded server that the page leaves running."""
+        if not (self.path / ".quire" / "temporal.pid").exists():
+            return
         down = [sys.executable, "starter.py", "down"]
         subprocess.run(down, cwd=self.path, env=self._env, capture_output=True, timeout=30, check=True)
 
