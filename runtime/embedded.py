@@ -28,12 +28,14 @@ RETENTION = timedelta(days=90)
 """The server's own default forgets finished runs after a day."""
 FAIR = (
     "--dynamic-config-value",
-    "matching.autoEnableV2=true",
+    "matching.enableFairness=true",
     "--dynamic-config-value",
     "matching.numTaskqueueWritePartitions=1",
 )
-"""By this the server serves the runs that wait in a queue in turn, and not first come, first served. In one partition,
-because turns are taken in each by itself; all four are still read, for what an older server left there."""
+"""By this the server serves the runs that wait in a queue in turn, and not first come, first served, and from the
+start: `matching.autoEnableV2` would close and open a queue at its first task, and what comes in between is found again
+only when it times out, after 10 s or 60. In one partition, because turns are taken in each by itself; all four are
+still read, for what an older server left there."""
 SEARCH_ATTRIBUTES = {
     "QuireRecipe": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
     "QuireProgress": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
