@@ -26,9 +26,11 @@ class Rule(NamedTuple):
     """Seconds that the calls of one place may take one after another: as long as a pause may take to be noticed."""
     wave: int
     """Calls of the first wave, of which nobody knows how long they take, for one place of an activity."""
+    shards_end: bool
+    """Whether a shard's end is seen batch by batch, as a run's is."""
 
 
-RULE, FORMER = Rule(span=4.0, wave=16), Rule(span=2.0, wave=50)
+RULE, FORMER = Rule(span=4.0, wave=16, shards_end=False), Rule(span=2.0, wave=50, shards_end=True)
 
 
 class Bundle(NamedTuple):
@@ -51,7 +53,8 @@ def bundle(*, width: int, share: int, seconds: float | None, waiting: int, rule:
         return Bundle(max(1, min(MOST_PLACES, width // rule.wave, share // 8)), 1)
     seconds = max(seconds, 0.001)
     rate = width / seconds
-    if rate < FELT or waiting < FEW:
+    few = FEW if share == width or rule.shards_end else min(FEW, share)
+    if rate < FELT or waiting < few:
         return Bundle(1, 1)
     turns = max(1, min(MOST_TURNS, round(rule.span / seconds), waiting // max(1, share)))
     places = -(-rate // ((ACTIVITIES if seconds <= LONG else LONG_CALLS) * turns))

@@ -17,8 +17,8 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_run_takes_about_as_long_as_its_calls_must():
     async with server() as (client, store):
         alone, ours = await speed.measured(client, store, (120, 12, 0.5))
-    assert ours / 5 < 1.5, f"{ours / 5:.2f} of the ideal"
-    assert ours / alone < 1.5, f"{ours / alone:.2f} of plain asyncio"
+    assert ours / 5 < 2, f"{ours / 5:.2f} of the ideal"
+    assert ours / alone < 1.75, f"{ours / alone:.2f} of plain asyncio"
 
 
 async def test_short_calls_are_not_bound_by_the_engine():
