@@ -8,7 +8,6 @@ synonyms, so that the row of `semantic` tells of the search and not of a model.
 import asyncio
 import json
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from activities.endpoint import Endpoints
 from activities.planfile import Plans
 from activities.store import Store
 from benchmarks.harness import things
+from benchmarks.peak import peak_mb
 from quire.contracts import DeduplicateInput, Job
 from recipes.planning import lay_out
 from simulator.options import Options
@@ -120,7 +120,7 @@ async def measured(method: str, count: int, endpoint: str) -> dict[str, Any]:
 
 def _memory() -> float:
     """The most memory that this process has had, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return peak_mb()
 
 
 def main() -> None:

@@ -4,7 +4,6 @@ process of its own; `jsonl` is nearly the pass over the items alone."""
 import argparse
 import asyncio
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from activities.bound import open_shelf, written
 from activities.forms.form import Bound
 from activities.store import Store
 from activities.verify import problems_of
+from benchmarks.peak import peak_mb
 from quire.request import Format
 from quire.slots import Slot
 from runtime import request_file
@@ -91,7 +91,7 @@ async def one(folder: str, form: Format) -> Row:
     path = Path(where[form])
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     size = sum(file.stat().st_size for file in files) / 2**20
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_mb()
     return Row(form, len(plan.slots), wrote - began, time.perf_counter() - wrote, peak, size)
 
 

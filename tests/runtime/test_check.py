@@ -26,12 +26,11 @@ batching: {size: 5}
 """
 PEAK = """
 import sys
-from pathlib import Path
+from benchmarks.peak import peak_mb
 sys.argv = ["starter.py", "check", sys.argv[1], "--json"]
 from starter import main
 code = main()
-peak = Path("/proc/self/status").read_text().partition("VmHWM:")[2]  # of getrusage it would be the parent's, if larger
-print(int(peak.split()[0]) // 1024, file=sys.stderr)
+print(int(peak_mb()), file=sys.stderr)
 sys.exit(code)
 """
 
