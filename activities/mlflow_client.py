@@ -84,14 +84,23 @@ class Tracker:
 
     def run(self, experiment: str, key: str, name: str, params: Mapping[str, str], tags: Mapping[str, str]) -> str:
         """The run with this key, found or begun; what it is made from is told once."""
-        from mlflow.entities import Param
+        from mlflow.exceptions import MlflowException
 
         found = self._client.search_runs([experiment], f"tags.{KEY} = '{key}'", max_results=1)
         run = found[0] if found else self._client.create_run(experiment, run_name=name, tags={**tags, KEY: key})
-        left = [Param(field, value) for field, value in params.items() if field not in run.data.params]
-        for start in range(0, len(left), 100):
-            self._client.log_batch(run.info.run_id, params=left[start : start + 100])
+        try:
+            self._params(run.info.run_id, params)
+        except MlflowException:  # of two workers that tell the same, one comes too late
+            self._params(run.info.run_id, params)
         return run.info.run_id
+
+    def _params(self, run: str, params: Mapping[str, str]) -> None:
+        from mlflow.entities import Param
+
+        there = self._client.get_run(run).data.params
+        left = [Param(field, value) for field, value in params.items() if field not in there]
+        for start in range(0, len(left), 100):
+            self._client.log_batch(run, params=left[start : start + 100])
 
     def dataset(self, experiment: str, key: str, name: str, tags: Mapping[str, str]) -> str:
         """The dataset with this key, found or made."""

@@ -118,13 +118,13 @@ async def test_all_can_be_reached_with_the_keyboard(browser: Browser, tmp_path: 
     assert await seen.page.evaluate("document.activeElement.innerText") == "Skip to the report"
     await seen.page.focus("#list summary >> nth=0")
     await seen.page.keyboard.press("Enter")
-    assert "What is said of 1, and of 7919." in await seen.page.locator("#list details[open]").inner_text()
+    await seen.page.locator("#list details[open]", has_text="What is said of 1, and of 7919.").wait_for()
     await seen.page.focus("#pager-above button:has-text('Next')")
     await seen.page.keyboard.press("Enter")
     await _until(seen, "60 things; 21 to 40 are shown")
     await seen.page.focus("#calls-details summary")
     await seen.page.keyboard.press("Enter")
-    assert len(await seen.texts("#calls-table tbody tr")) == 4
+    await seen.page.wait_for_function("document.querySelectorAll('#calls-table tbody tr').length === 4")
     await seen.page.focus("#find-text")
     await seen.page.keyboard.type("thing 31")
     await _until(seen, "1 of 60 match")

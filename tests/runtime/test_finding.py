@@ -20,7 +20,13 @@ from simulator.server import SimulatorServer
 from tests.conftest import ROOT, oq
 from tests.runtime.conftest import last, until
 
-NEEDED = {"explain": ("OQ-001",), "set-concurrency": ("2",), "set-priority": ("2",), "extend": ("1",)}
+NEEDED = {
+    "compare": ("chromatography-2",),
+    "explain": ("OQ-001",),
+    "set-concurrency": ("2",),
+    "set-priority": ("2",),
+    "extend": ("1",),
+}
 WITH_AN_ID = sorted(
     name
     for name, one in sources.top().items()
