@@ -114,6 +114,12 @@ class Seen:
         await self.page.wait_for_selector("#list[aria-busy=false]", state="attached")
         return await self.said()
 
+    async def first_item(self) -> str:
+        """Open the first item that is shown; what it says when it is there: it is unpacked after the click."""
+        await self.page.locator("#list summary").first.click()
+        await self.page.wait_for_selector("#list details[open] .story")
+        return await self.page.locator("#list details[open]").inner_text()
+
 
 async def opened(browser: Browser, file: Path, **size: object) -> Seen:
     """A page that is ready."""

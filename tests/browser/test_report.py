@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from quire.progress import Result
 from simulator.options import Options
@@ -68,7 +68,7 @@ async def test_what_went_wrong_is_told_slot_by_slot(browser: Browser, client, fa
     await seen.page.select_option("#find-state", "failed")
     await _until(seen, f"{result.failed_total} of {result.target} match")
     await seen.page.select_option("#find-state", "again")
-    await seen.page.locator("#list summary").first.click()
+    await seen.first_item()
     assert len(await seen.texts("#list details[open] .story li")) >= 2
     assert not seen.wrong
 
@@ -76,8 +76,7 @@ async def test_what_went_wrong_is_told_slot_by_slot(browser: Browser, client, fa
 async def test_nothing_that_an_item_holds_is_run(browser: Browser, tmp_path: Path):
     store = await laid(tmp_path, "evil", 30, item=lambda _: EVIL, empty=[4])
     seen = await opened(browser, await page_in(store))
-    await seen.page.locator("#list summary").first.click()
-    shown = await seen.page.locator("#list details[open]").inner_text()
+    shown = await seen.first_item()
     assert "</script><script>window.hurt=1</script><!-- <script> -->" in shown
     assert '<img src=x onerror="window.hurt=1">' in shown
     assert await seen.find("</script><script>") == "29 of 30 match; 1 to 20 are shown"
@@ -124,7 +123,7 @@ async def test_all_can_be_reached_with_the_keyboard(browser: Browser, tmp_path: 
     await _until(seen, "60 things; 21 to 40 are shown")
     await seen.page.focus("#calls-details summary")
     await seen.page.keyboard.press("Enter")
-    await seen.page.wait_for_function("document.querySelectorAll('#calls-table tbody tr').length === 4")
+    await seen.page.locator("#calls-table tbody tr").nth(3).wait_for()
     await seen.page.focus("#find-text")
     await seen.page.keyboard.type("thing 31")
     await _until(seen, "1 of 60 match")
@@ -163,6 +162,4 @@ async def test_a_hundred_thousand_items_are_there_at_once(browser: Browser, tmp_
 
 async def _until(seen: Seen, said: str) -> None:
     """Wait until the items are counted so."""
-    await seen.page.wait_for_function(
-        "said => document.getElementById('find-said').innerText === said", arg=said, timeout=20_000
-    )
+    await expect(seen.page.locator("#find-said")).to_have_text(said, timeout=20_000)
