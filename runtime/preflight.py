@@ -3,6 +3,7 @@ there."""
 
 import asyncio
 import os
+from urllib.parse import urlsplit
 
 from activities.body import OPENAI
 from quire.request import ModelChoice, Request
@@ -34,6 +35,10 @@ async def _key_is_accepted(model: ModelChoice) -> None:
         raise SetupError(f"the environment variable {model.api_key_env} is not set; it must hold the API key")
     if not address.startswith(("http://", "https://")):
         raise SetupError(f"the endpoint's address '{address}' does not begin with http:// or https://")
+    if "@" in urlsplit(address).netloc:  # not shown: what stands there is a secret
+        raise SetupError(
+            f"the endpoint's address holds a user or password; leave them out and put the key into {model.api_key_env}"
+        )
     # Only for endpoints that are not the simulator. It is the client of the calls, which a worker here needs anyway.
     from httpx2 import InvalidURL
     from openai import APIConnectionError, APIStatusError, AsyncOpenAI, DefaultAioHttpClient

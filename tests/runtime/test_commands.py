@@ -208,3 +208,10 @@ async def test_two_starts_at_once_make_one_server(shell):
 
     assert await asyncio.gather(start(), start()) == [0, 0]
     assert len(json.loads(shell("list", "--json").stdout)) == 1
+
+
+def test_a_password_in_the_endpoints_address_is_refused_and_not_repeated(shell):
+    shell.env |= {"OPENAI_BASE_URL": "http://me:hidden@127.0.0.1:9/v1", "OPENAI_API_KEY": "x"}
+    ended = shell(*shell.run("secret"))
+    assert ended.returncode == 2 and "OPENAI_API_KEY" in ended.stderr, ended.stderr
+    assert "hidden" not in ended.stderr and "Traceback" not in ended.stderr
