@@ -15,6 +15,9 @@ FELT = 12.0
 """Calls a second below which they go one by one, so that each is seen by itself in the history."""
 FEW = 32
 """Batches that are waiting below which they do, so that the end of a run is seen batch by batch."""
+SPAN = 2.0
+"""Seconds that the calls of one place may take one after another: as long as a pause may take to be noticed, and a slot
+of the worker to come free for another run."""
 MOST_TURNS = 40
 MOST_PLACES = 16
 
@@ -22,15 +25,13 @@ MOST_PLACES = 16
 class Rule(NamedTuple):
     """What has been found better once, and differs for runs that were begun before."""
 
-    span: float
-    """Seconds that the calls of one place may take one after another: as long as a pause may take to be noticed."""
     wave: int
     """Calls of the first wave, of which nobody knows how long they take, for one place of an activity."""
     shards_end: bool
     """Whether a shard's end is seen batch by batch, as a run's is."""
 
 
-RULE, FORMER = Rule(span=4.0, wave=16, shards_end=False), Rule(span=2.0, wave=50, shards_end=True)
+RULE, FORMER = Rule(wave=16, shards_end=False), Rule(wave=50, shards_end=True)
 
 
 class Bundle(NamedTuple):
@@ -56,6 +57,6 @@ def bundle(*, width: int, share: int, seconds: float | None, waiting: int, rule:
     few = FEW if share == width or rule.shards_end else min(FEW, share)
     if rate < FELT or waiting < few:
         return Bundle(1, 1)
-    turns = max(1, min(MOST_TURNS, round(rule.span / seconds), waiting // max(1, share)))
+    turns = max(1, min(MOST_TURNS, round(SPAN / seconds), waiting // max(1, share)))
     places = -(-rate // ((ACTIVITIES if seconds <= LONG else LONG_CALLS) * turns))
     return Bundle(int(max(1, min(places, MOST_PLACES, share // 8))), turns)

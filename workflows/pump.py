@@ -13,7 +13,7 @@ from workflows.filling import fill, fill_several
 from workflows.run import Run
 
 SEVERAL = "several calls in one activity"
-LONGER = "calls of four seconds in one activity"
+FEWER = "fewer activities for first waves and the ends of shards"
 """Patches that let calls go together."""
 DRAIN = timedelta(seconds=60)
 """How long a cancelled run waits for the calls in flight, which are paid for."""
@@ -58,7 +58,7 @@ def _taken(run: Run) -> Batch:
 
 def _bundle(run: Run) -> Bundle:
     """What goes into the next activity, by the rule of the time when the run was begun."""
-    for patch, rule in ((LONGER, RULE), (SEVERAL, FORMER)):
+    for patch, rule in ((FEWER, RULE), (SEVERAL, FORMER)):
         wanted = _wanted(run, rule)
         if wanted.places * wanted.turns > 1 and workflow.patched(patch):
             return wanted
