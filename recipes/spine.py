@@ -5,12 +5,19 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from quire.progress import Group
 from quire.request import Part, Request
 from quire.slots import Slot
-from recipes.document import About, Block, label, laid_out, title_page
+from recipes.readable import Readable
+from recipes.schemas import PROVENANCE, SLOT, TEXT, closed, strict
+
+__all__ = [
+    "ANSWER_FORM", "PROVENANCE", "SLOT", "TEXT", "Around", "InputError", "Item", "Made", "Question", "Recipe", "closed",
+    "listing", "strict",
+]  # fmt: skip
+"""What a recipe of one's own imports, from one place."""
 
 Item = dict[str, Any]
 Made = tuple[Slot, Item]
@@ -47,15 +54,13 @@ class Question:
     count: int
 
 
-class Recipe(ABC):
+class Recipe(Readable, ABC):
     """One kind of artifact, bound to one request.
 
     `texts` holds the text of every input file, by field. A recipe does no I/O and is the same for the same
     arguments, so that any worker can build it again.
     """
 
-    name: ClassVar[str]
-    noun: str = "items"
     Inputs: ClassVar[type[Part]]
     example: ClassVar[str] = ""
     """A request that runs as it is; ours are in `examples/` instead."""
@@ -65,8 +70,6 @@ class Recipe(ABC):
     """Items a call under `size: auto`; None for seed 000's table."""
     batch_size_means: ClassVar[str] = "size"
     """Which field of `batching` the older name `batch_size` stands for."""
-    compared: tuple[str, ...] = ()
-    """Fields by which items are twins, where the request names none."""
     draws: ClassVar[bool] = False
     """Whether what it lays out depends on the request's seed."""
     group_word: str = ""
@@ -246,42 +249,6 @@ class Recipe(ABC):
         """The part of a finished item that `sections` and `problems` look at; small: those of a run are all held."""
         return {"id": item["id"]}
 
-    # For people to read ---------------------------------------------------------------------------------------------
-
-    @property
-    def title(self) -> str:
-        """What stands on a document's first page."""
-        return f"{label(self.name)}: {self.noun}"
-
-    def front(self, about: About) -> Iterable[Block]:
-        """A document's first page."""
-        return title_page(self.title, self.metadata(), about)
-
-    def chapter(self, item: Item) -> str:
-        """The part of the document that an item stands in; empty where it has none. Its items are neighbours."""
-        del item
-        return ""
-
-    def headline(self, item: Item) -> str:
-        """What stands beside the id in an item's heading."""
-        return next((str(item[name]) for name in ("title", "name", *self.compared) if _short(item.get(name))), "")
-
-    def reading(self, item: Item) -> Iterable[Block]:
-        """A finished item below its heading."""
-        said = self.headline(item)
-        return laid_out({name: part for name, part in item.items() if name != "id" and part != said})
-
-    def back(self, outlines: Sequence[Item]) -> Iterable[Block]:
-        """What a document has after the items."""
-        del outlines
-        return ()
-
-    # -----------------------------------------------------------------------------------------------------------------
-
-    def metadata(self) -> dict[str, Any]:
-        """What the artifact says of its inputs."""
-        return {}
-
     def to_cover(self) -> Mapping[str, str]:
         """What the items together are to cover, by id, each with some words on it."""
         return {}
@@ -300,50 +267,6 @@ class Recipe(ABC):
         """What the recipe's own check says of the assembled whole."""
         del outlines
         return []
-
-
-TEXT: dict[str, Any] = {"type": "string", "minLength": 1}
-SLOT: dict[str, Any] = {"type": "integer", "description": "the number of the slot that this item fills"}
-
-
-PROVENANCE: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "source": {"enum": ["model", "fallback"]},
-        "model": {"type": ["string", "null"]},
-        "batch": {"type": "string"},
-        "attempt": {"type": "integer"},
-        "simulated": {"type": "boolean"},
-        "duplicate_of": {"type": "string"},
-        "likeness": {"type": "number"},
-    },
-    "required": ["source", "model", "batch", "attempt", "simulated"],
-}
-"""Where an item came from; the last two are said of one that was kept although it is like another."""
-
-
-def _short(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= 120 and "\n" not in value
-
-
-def closed(fields: dict[str, Any]) -> dict[str, Any]:
-    """An object schema as strict structured output wants it: every field required, no other allowed."""
-    return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
-
-
-def strict(schema: Any) -> bool:
-    """Whether providers take this schema in strict mode: every object closed, every field required."""
-    if isinstance(schema, list):
-        return all(strict(part) for part in cast(list[Any], schema))
-    if not isinstance(schema, dict):
-        return True
-    said = cast(dict[str, Any], schema)
-    if said.get("type") == "object" or "properties" in said:
-        fields = said.get("properties", {})
-        if said.get("additionalProperties") is not False or set(said.get("required", [])) != set(fields):
-            return False
-        return all(strict(part) for part in fields.values())
-    return all(strict(part) for part in said.values())
 
 
 def listing(slots: Sequence[Slot]) -> str:
