@@ -13,7 +13,7 @@ from activities.throttle import Throttle
 from quire.request import ModelChoice
 
 if TYPE_CHECKING:
-    from openai import AsyncOpenAI  # 20 MB and half a second that a worker needs at its first call
+    from activities.client import Client  # 20 MB and half a second that a worker needs at its first call
 
 SIMULATOR = "simulator"
 
@@ -33,7 +33,7 @@ class Endpoints:
 
     offline: str | None = None
     leasing: Leasing = field(default_factory=of_process)
-    _clients: dict[tuple[str, str], "AsyncOpenAI"] = field(default_factory=dict[tuple[str, str], "AsyncOpenAI"])
+    _clients: dict[tuple[str, str], "Client"] = field(default_factory=dict[tuple[str, str], "Client"])
     _forms: dict[tuple[str, str], Form] = field(default_factory=dict[tuple[str, str], Form])
     _throttles: defaultdict[tuple[str, str], Throttle] = field(default_factory=lambda: defaultdict(Throttle))
     _paces: dict[tuple[str, str], Pace] = field(default_factory=dict[tuple[str, str], Pace])
@@ -73,31 +73,24 @@ class Endpoints:
         """This endpoint takes this form: no other is tried again."""
         self._forms[self.address(model), model.name] = form
 
-    def client(self, model: ModelChoice) -> "AsyncOpenAI":
-        """A client whose own retries are off: Temporal owns them."""
+    def client(self, model: ModelChoice) -> "Client":
+        """The client of the model's endpoint."""
         address = self.address(model)
         wanted = (address, model.api_key_env)
         if wanted not in self._clients:
             self._clients[wanted] = self._made(model, address)
         return self._clients[wanted]
 
-    def _made(self, model: ModelChoice, address: str) -> "AsyncOpenAI":
-        import httpx2
-        from openai import AsyncOpenAI, DefaultAioHttpClient
+    def _made(self, model: ModelChoice, address: str) -> "Client":
+        from activities.client import Client
 
-        return AsyncOpenAI(
-            base_url=address,
-            api_key=self._key(model, address),
-            max_retries=0,
-            timeout=httpx2.Timeout(model.timeout_seconds * 1.5, connect=10),
-            http_client=DefaultAioHttpClient(),
-        )
+        return Client.of(address, self._key(model, address), model.timeout_seconds * 1.5)
 
     def _key(self, model: ModelChoice, address: str) -> str:
         key = os.environ.get(model.api_key_env, "").strip()
         if not key and address == OPENAI:
             raise setup_error(f"the environment variable {model.api_key_env} is not set; it must hold the API key")
-        return key or "none"
+        return key
 
     async def close(self) -> None:
         """Close every client, and lease no more."""

@@ -8,6 +8,7 @@ import httpx2
 from openai import APIConnectionError, AsyncOpenAI
 
 from activities.answer import Answer, usage_from
+from activities.client import Client
 from activities.failures import UnusableAnswer
 from quire.salvage import Scanner
 
@@ -16,11 +17,9 @@ Heard = Callable[[Answer, int], Awaitable[None]]
 """Told of a streamed answer so far, and how many items of it are complete."""
 
 
-async def whole(client: AsyncOpenAI, body: dict[str, Any]) -> Answer:
+async def whole(client: Client, body: dict[str, Any]) -> Answer:
     """A call answered in one piece. Raises the client's errors, and UnusableAnswer for a 200 that is no answer."""
-    # the client's own `create` walks the body once more and parses the answer: a millisecond a call
-    raw = await client.post("/chat/completions", body=body, cast_to=httpx2.Response)
-    return _answer(raw.content, body)
+    return _answer(await client.completion(body), body)
 
 
 async def streamed(client: AsyncOpenAI, body: dict[str, Any], heard: Heard) -> Answer:

@@ -2,8 +2,6 @@
 
 import json
 import os
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from typing import Any
 
 from activities.body import FORMS, OPENAI, body_of, in_form, reasons
@@ -25,6 +23,8 @@ ASKED = [
 ]
 ROOM, ROOM_TO_THINK = 200, 2000
 """Output tokens of the call."""
+PATIENCE = 8.0
+"""Seconds that an endpoint may take over anything."""
 
 
 async def endpoint(model: ModelChoice, *, call: bool) -> list[Remark]:
@@ -54,12 +54,14 @@ async def _listed(model: ModelChoice, address: str, key: str) -> list[Remark]:
     from httpx2 import InvalidURL
     from openai import APIConnectionError, APIStatusError
 
+    from activities.client import Client
+
     shown, name = public(address), model.api_key_env
     missing = f"export {name}=..."
     if address == OPENAI and not key:
         return [Remark("key", "wrong", f"{name} is not set, and {shown} needs one", missing)]
     try:
-        async with _client(address, key) as client:
+        async with Client.of(address, key, PATIENCE) as client:
             names = {str(one.id) for one in (await client.models.list()).data}
     except APIStatusError as error:
         if error.status_code in (401, 403):
@@ -98,12 +100,13 @@ async def _structured(model: ModelChoice, address: str, key: str) -> Remark:
     from openai import APIConnectionError, APIStatusError, BadRequestError, UnprocessableEntityError
 
     from activities import wire
+    from activities.client import Client
     from activities.failures import UnusableAnswer
 
     what = "structured output"
     small = model.model_copy(update={"max_output_tokens": ROOM_TO_THINK if reasons(model.name) else ROOM})
     body = body_of(small, ASKED, ENTRY, 1, strictly=True)
-    async with _client(address, key) as client:
+    async with Client.of(address, key, PATIENCE) as client:
         for form in FORMS:
             try:
                 answer = await wire.whole(client, in_form(body, form))
@@ -141,14 +144,3 @@ def _spent(name: str, usage: dict[str, int], simulated: bool) -> str:
     tokens = f"{usage['prompt_tokens']} tokens in, {usage['completion_tokens']} out"
     price = None if simulated else list_price(name, Usage.model_validate({"calls": 1, **usage}))
     return f"{tokens}, simulated" if simulated else tokens if price is None else f"{tokens}, ${price:.5f}"
-
-
-@asynccontextmanager
-async def _client(address: str, key: str) -> AsyncGenerator[Any]:
-    from openai import AsyncOpenAI, DefaultAioHttpClient
-
-    http = DefaultAioHttpClient()
-    async with AsyncOpenAI(
-        base_url=address, api_key=key or "none", max_retries=0, timeout=8, http_client=http
-    ) as client:
-        yield client

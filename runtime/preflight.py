@@ -41,13 +41,12 @@ async def _key_is_accepted(model: ModelChoice) -> None:
         )
     # Only for endpoints that are not the simulator. It is the client of the calls, which a worker here needs anyway.
     from httpx2 import InvalidURL
-    from openai import APIConnectionError, APIStatusError, AsyncOpenAI, DefaultAioHttpClient
+    from openai import APIConnectionError, APIStatusError
 
-    http = DefaultAioHttpClient()
+    from activities.client import Client
+
     try:
-        async with AsyncOpenAI(
-            base_url=address, api_key=key or "none", max_retries=0, timeout=10, http_client=http
-        ) as client:
+        async with Client.of(address, key, 10) as client:
             await client.models.with_raw_response.list()
     except APIStatusError as error:
         if error.status_code in (401, 403):
