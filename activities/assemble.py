@@ -1,17 +1,20 @@
 """Bind the items of all filled slots, in slot order, in every form that the request asks for."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from temporalio import activity
 
 from activities import formats, ledger, planfile
+from activities.accounts import Accounts
 from activities.bound import Row, Shelf, open_shelf
 from activities.diversity import Diversity
 from activities.forms.form import Bound
 from activities.planfile import OpenPlan, Plans
 from activities.report import page
+from activities.report.gathered import Gathered
+from activities.report.pages import Pages, run_of
 from activities.store import Store
 from quire.contracts import Assembled, AssembleInput
 from quire.progress import SHOWN_FAILURES, FailedSlot
@@ -21,22 +24,19 @@ from recipes.spine import Item, Recipe
 
 FIGURES = "report.diversity.json"
 """What the pass over all items tells of them, for the report."""
-Seen = Callable[[Slot, Row | None], None]
+Seen = Callable[[Slot, Row | None], Awaitable[None]]
 """Told of every slot in order, and of what fills it."""
 
 
-async def assemble(given: AssembleInput, plans: Plans) -> Assembled:
-    """Write the artifact in every form asked for; nothing is written where no slot was filled."""
+async def assemble(given: AssembleInput, plans: Plans, pages: Pages) -> Assembled:
+    """Write the artifact in every form asked for; nothing is written where no slot was filled. The report's rows are
+    gathered by the way, for `verify`."""
     plan = await plans.read(given.job)
     store = plan.store
     shelf = await open_shelf(store)
     reasons = {slot.slot: f"{slot.reason}: {slot.detail}" if slot.detail else slot.reason for slot in given.failed}
     failed: list[FailedSlot] = []
-
-    def missing(slot: Slot, row: Row | None) -> None:
-        if row is None and len(failed) < SHOWN_FAILURES:
-            failed.append(FailedSlot(slot=slot.key, reason=reasons.get(slot.number, "not filled")))
-
+    rows = Gathered(plan, await ledger.twins_of(store))
     facts = {
         "verdict": given.verdict,
         "batches": given.planned_batches,
@@ -46,9 +46,19 @@ async def assemble(given: AssembleInput, plans: Plans) -> Assembled:
     }
     diversity = Diversity(plan, shelf)
     async with store.writer(ledger.KEY) as sink:
-        stories = ledger.Ledger(plan, shelf, reasons, sink)
-        await stories.begin()
-        forms, problems = await bind(plan, shelf, store, facts, also=(missing, diversity.see), stories=stories)
+        accounts = Accounts(plan, shelf, rows, sink)
+        await accounts.begin()
+
+        async def seen(slot: Slot, row: Row | None) -> None:
+            reason = reasons.get(slot.number, "not filled") if row is None else None
+            if reason is not None and len(failed) < SHOWN_FAILURES:
+                failed.append(FailedSlot(slot=slot.key, reason=reason))
+            diversity.see(slot, row)
+            await accounts.tell(slot, row, reason)
+
+        forms, problems = await bind(plan, shelf, store, facts, seen=seen)
+    await rows.end()
+    pages.keep(run_of(), rows)
     await store.put(FIGURES, json.dumps(diversity.figures(), ensure_ascii=False).encode())
     return Assembled(
         artifact=next(iter(forms.values()), None),
@@ -66,14 +76,13 @@ async def bind(
     facts: Mapping[str, Any],
     *,
     into: str = "",
-    also: Sequence[Seen] = (),
-    stories: ledger.Ledger | None = None,
+    seen: Seen | None = None,
 ) -> tuple[dict[Format, str], list[str]]:
     """Write every form, below `into`, in one pass over the slots; each form's address, and what the recipe's own check
     and the forms say.
 
     `facts` are what only the run knows: verdict, batches, usage, simulated, started. The same facts give the same
-    bytes. `also` and `stories` see every slot with its row.
+    bytes. `seen` is told of every slot.
     """
     recipe = plan.recipe
     outlined = type(recipe).outline is not Recipe.outline
@@ -83,10 +92,8 @@ async def bind(
         for slot in plan.slots:
             row = await shelf.row(slot.number)
             _beat(slot.number)
-            for see in also:
-                see(slot, row)
-            if stories is not None:
-                await stories.tell(slot, row)
+            if seen is not None:
+                await seen(slot, row)
             if row is not None:
                 item = finished(recipe, slot, row, shelf.kept)
                 await forms.add(item)

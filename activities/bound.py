@@ -1,6 +1,5 @@
 """The items of a run as the store holds them, found by slot number without holding them all."""
 
-import asyncio
 import json
 import re
 from array import array
@@ -63,7 +62,7 @@ class Shelf:
         """Read the files of these slots, which are asked for next, side by side."""
         wanted = list(dict.fromkeys(self.file_of(number) for number in numbers))
         keys = [key for key in wanted if key not in self._files][:_OPEN_FILES]
-        for key, data in zip(keys, await asyncio.gather(*(self._store.get(key) for key in keys)), strict=True):
+        for key, data in zip(keys, await self._store.get_all(keys), strict=True):
             self._keep(key, file_of(data or b""))
 
     def put(self, key: str, numbers: Iterable[int]) -> None:
@@ -181,7 +180,7 @@ async def open_shelf(store: Store, *, without: Container[tuple[str, int]] | None
 
 async def _put_all(shelf: Shelf, store: Store, keys: Iterable[str], rejected: Container[tuple[str, int]]) -> None:
     for some in _chunks(keys):
-        for key, data in zip(some, await asyncio.gather(*(store.get(key) for key in some)), strict=True):
+        for key, data in zip(some, await store.get_all(some), strict=True):
             numbers = (int(number) for number in _NUMBER.findall(data or b""))
             shelf.put(key, (number for number in numbers if (key, number) not in rejected))
 

@@ -1,9 +1,22 @@
-"""A small file in a folder, put there whole or not at all."""
+"""Small files of a folder: read in one piece, and put there whole or not at all."""
 
 import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
+
+
+def read(path: str) -> bytes:
+    """All of a file. Raises OSError. A `Path` and a file object would take twice the time, at four readings an item."""
+    file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        size = os.fstat(file).st_size
+        data = os.read(file, size)
+        while len(data) < size and (more := os.read(file, size - len(data))):
+            data += more
+        return data
+    finally:
+        os.close(file)
 
 
 def created(path: Path, data: bytes) -> bool:

@@ -12,6 +12,7 @@ from temporalio import activity
 from activities.endpoint import Endpoints
 from activities.failures import setup_error
 from activities.planfile import Plans
+from activities.report.pages import Pages
 from activities.store import StoreError
 from quire.contracts import (
     ASSEMBLE,
@@ -70,6 +71,7 @@ class Activities:
         self.endpoints = endpoints
         self.search_attributes = search_attributes
         self.plans = Plans()
+        self.pages = Pages()
 
     def all(self) -> list[Callable[..., Any]]:
         return [
@@ -147,14 +149,14 @@ class Activities:
     async def assemble(self, given: AssembleInput) -> Assembled:
         from activities.assemble import assemble
 
-        return await assemble(given, self.plans)
+        return await assemble(given, self.plans, self.pages)
 
     @activity.defn(name=VERIFY)
     @mendable
     async def verify(self, given: VerifyInput) -> Verified:
         from activities.verify import verify
 
-        return await verify(given, self.plans)
+        return await verify(given, self.plans, self.pages)
 
     @activity.defn(name=LOG)
     @mendable

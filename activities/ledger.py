@@ -9,8 +9,7 @@ from typing import Any
 
 from activities.answer import Answer
 from activities.bound import Row, Shelf, rejections, rounds
-from activities.planfile import OpenPlan
-from activities.store import Store, Writer
+from activities.store import Store
 from activities.turn import attempt
 from quire.outcome import Outcome
 from quire.slots import Batch, Slot
@@ -109,29 +108,3 @@ def entry(
         "attempts": attempts,
         "duplicate_of": twins,
     }
-
-
-class Ledger:
-    """Writes `ledger.jsonl`: it is told of every slot in order, with its item or the reason why there is none."""
-
-    def __init__(self, plan: OpenPlan, shelf: Shelf, reasons: Mapping[int, str], sink: Writer) -> None:
-        self._plan, self._reasons, self._sink = plan, reasons, sink
-        self._calls = Calls(plan.store, shelf)
-        self._twins: dict[int, list[dict[str, Any]]] = {}
-        self._attempts: dict[int, list[Attempt]] = {}
-        self._root = self._last = 0
-
-    async def begin(self) -> None:
-        """Learn what is not told slot by slot."""
-        await self._calls.begin()
-        self._twins = await twins_of(self._plan.store)
-
-    async def tell(self, slot: Slot, row: Row | None) -> None:
-        """Write the next slot's story."""
-        while slot.number > self._last:
-            self._root += 1
-            self._last += self._plan.sizes[self._root - 1]
-            self._attempts = await self._calls.of(self._root)
-        reason = self._reasons.get(slot.number, "not filled")
-        said = entry(slot, row, self._attempts.get(slot.number, []), self._twins.get(slot.number, []), reason)
-        await self._sink.write(json.dumps(said, ensure_ascii=False).encode() + b"\n")

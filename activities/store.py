@@ -2,18 +2,18 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import ObjectStore, from_url
 
-from activities.files import created
+from activities.files import created, read
 
 if TYPE_CHECKING:
     from obstore import AsyncWritableFile
@@ -31,6 +31,14 @@ _PART = 8 << 20
 
 class StoreError(OSError):
     """The store cannot be read or written now; the words are for the person who can mend that."""
+
+
+class Sink(Protocol):
+    """What is written piece by piece."""
+
+    async def write(self, data: bytes) -> object:
+        """Add to it."""
+        ...
 
 
 class Writer:
@@ -120,11 +128,17 @@ class Store:
                     if self._read % 32 == 0:  # long loops over small files must let others have their turn
                         await asyncio.sleep(0)
                     if key.startswith(_SMALL):  # names of our own making, the same on disk as here
-                        return (self._folder / key).read_bytes()
+                        return read(f"{self.address}/{key}")
                 answer = await obstore.get_async(self._store, key)
                 return bytes(await answer.bytes_async())
         except FileNotFoundError:
             return None
+
+    async def get_all(self, keys: Sequence[str]) -> list[bytes | None]:
+        """The same of several, side by side where each takes a journey."""
+        if self._local:
+            return [await self.get(key) for key in keys]
+        return await asyncio.gather(*(self.get(key) for key in keys))
 
     async def has(self, key: str) -> bool:
         """Whether there is such a file."""

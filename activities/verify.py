@@ -12,6 +12,7 @@ from activities.forms.form import Bound, Entry, Form, own_lines
 from activities.forms.reading import one_line
 from activities.planfile import Plans
 from activities.report import page
+from activities.report.pages import Pages, run_of
 from activities.store import Store
 from quire.contracts import Verified, VerifyInput
 from quire.request import Format
@@ -21,7 +22,7 @@ _MOST = 20
 """Problems that are told of one form."""
 
 
-async def verify(given: VerifyInput, plans: Plans) -> Verified:
+async def verify(given: VerifyInput, plans: Plans, pages: Pages) -> Verified:
     """Check count, ids, order and schema, as far as each form shows them; write the report."""
     plan = await plans.read(given.job)
     store = plan.store
@@ -37,7 +38,7 @@ async def verify(given: VerifyInput, plans: Plans) -> Verified:
         "diversity": json.loads(await store.get(FIGURES) or b"[]"),
     }
     await store.put("report.json", json.dumps(report, ensure_ascii=False, indent=1).encode() + b"\n")
-    return Verified(problems=[*problems, *await page.left_beside(plan, report)])
+    return Verified(problems=[*problems, *await page.left_beside(plan, report, pages.take(run_of()))])
 
 
 async def problems_of(kind: Format, store: Store, bound: Bound, expected: int) -> list[str]:

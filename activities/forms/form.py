@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import IO, Any, ClassVar
 
-from activities.store import Store, Writer
+from activities.store import Sink, Store, Writer
 from quire.slots import Slot
 from recipes.spine import Item, Recipe
 
@@ -99,8 +99,8 @@ async def fetched(store: Store, key: str) -> AsyncGenerator[IO[bytes]]:
         yield copy
 
 
-async def poured(source: IO[bytes], into: Writer) -> None:
-    """Stream a file into the store."""
+async def poured(source: IO[bytes], into: Sink) -> None:
+    """Stream a file to somewhere else."""
     source.seek(0)
     while piece := source.read(1 << 18):
         await into.write(piece)
