@@ -1,13 +1,10 @@
 """Fill one batch: render its prompt, ask, keep what is good, say what is open. Or fill it from templates."""
 
-import asyncio
 import time
-from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
 import jsonschema_rs
-from temporalio.exceptions import ApplicationError
 
 from activities import ledger, reuse
 from activities.agreement import must_agree
@@ -21,7 +18,7 @@ from activities.planfile import Plans
 from activities.price import usage_of
 from activities.prompt import filed, sent
 from activities.store import Store
-from quire.contracts import FallBackInput, GenerateInput, GenerateSeveralInput, Several
+from quire.contracts import FallBackInput, GenerateInput
 from quire.outcome import OpenSlot, Outcome, Usage
 from quire.slots import Batch
 from recipes.spine import Item
@@ -49,22 +46,6 @@ async def generate(given: GenerateInput, endpoints: Endpoints, plans: Plans) -> 
     if plan.request.reuse and not outcome.open and not answer.reused:
         await reuse.remember(store, name)
     return outcome
-
-
-async def generate_several(given: GenerateSeveralInput, endpoints: Endpoints, plans: Plans) -> Several:
-    """Make several calls, `places` at a time. After one that gave no answer no further one is begun: what is left is
-    sent again by itself, with all the patience that a single call has."""
-    left, outcomes = deque(given.calls), list[Outcome]()
-
-    async def place() -> None:
-        while left:
-            try:
-                outcomes.append(await generate(left.popleft(), endpoints, plans))
-            except ApplicationError:
-                left.clear()
-
-    await asyncio.gather(*(place() for _ in range(given.places)))
-    return Several(outcomes=outcomes)
 
 
 async def _too_late(store: Store, there: bytes, note: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from temporalio import activity
 from activities.endpoint import Endpoints
 from activities.failures import setup_error
 from activities.planfile import Plans
+from activities.relay import Relay
 from activities.report.pages import Pages
 from activities.store import StoreError
 from quire.contracts import (
@@ -67,11 +68,12 @@ def mendable(work: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
 class Activities:
     """Hand `all()` to a Worker."""
 
-    def __init__(self, endpoints: Endpoints, *, search_attributes: bool = False) -> None:
+    def __init__(self, endpoints: Endpoints, *, slots: int, search_attributes: bool = False) -> None:
         self.endpoints = endpoints
         self.search_attributes = search_attributes
         self.plans = Plans()
         self.pages = Pages()
+        self.relay = Relay(slots)
 
     def all(self) -> list[Callable[..., Any]]:
         return [
@@ -140,9 +142,9 @@ class Activities:
     @activity.defn(name=GENERATE_SEVERAL)
     @mendable
     async def generate_several(self, given: GenerateSeveralInput) -> Several:
-        from activities.generate import generate_several
+        from activities.several import generate_several
 
-        return await generate_several(given, self.endpoints, self.plans)
+        return await generate_several(given, self.endpoints, self.plans, self.relay)
 
     @activity.defn(name=ASSEMBLE)
     @mendable

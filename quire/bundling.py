@@ -23,15 +23,22 @@ MOST_PLACES = 16
 
 
 class Rule(NamedTuple):
-    """What has been found better once, and differs for runs that were begun before."""
+    """What has been found better since, and differs for runs that were begun before."""
 
     wave: int
     """Calls of the first wave, of which nobody knows how long they take, for one place of an activity."""
     shards_end: bool
     """Whether a shard's end is seen batch by batch, as a run's is."""
+    rounds: int
+    """Activities that each place has at least before it at any time: more, and smaller, where one stands behind another
+    and the last ones are to end together."""
+    seen: float
+    """Seconds from which calls are so long that somebody may see them one by one."""
 
 
-RULE, FORMER = Rule(wave=16, shards_end=False), Rule(wave=50, shards_end=True)
+RULE = Rule(wave=16, shards_end=False, rounds=2, seen=0.25)
+FORMER = Rule(wave=16, shards_end=False, rounds=1, seen=0.0)
+FIRST = Rule(wave=50, shards_end=True, rounds=1, seen=0.0)
 
 
 class Bundle(NamedTuple):
@@ -55,8 +62,8 @@ def bundle(*, width: int, share: int, seconds: float | None, waiting: int, rule:
     seconds = max(seconds, 0.001)
     rate = width / seconds
     few = FEW if share == width or rule.shards_end else min(FEW, share)
-    if rate < FELT or waiting < few:
+    if rate < FELT or (waiting < few and seconds >= rule.seen):
         return Bundle(1, 1)
-    turns = max(1, min(MOST_TURNS, round(SPAN / seconds), waiting // max(1, share)))
+    turns = max(1, min(MOST_TURNS, round(SPAN / seconds), waiting // max(1, share * rule.rounds)))
     places = -(-rate // ((ACTIVITIES if seconds <= LONG else LONG_CALLS) * turns))
     return Bundle(int(max(1, min(places, MOST_PLACES, share // 8))), turns)

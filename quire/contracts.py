@@ -133,12 +133,16 @@ class GenerateSeveralInput(BaseModel):
     calls: list[GenerateInput]
     places: int
     """How many of them are in flight at a time."""
+    behind: str = ""
+    """The activity whose places these calls take over, each as it comes free. It must be in the same worker."""
 
 
 class Several(BaseModel):
     """What those came to that gave an answer; the others are to be sent one by one."""
 
     outcomes: list[Outcome]
+    stood: bool = True
+    """Whether the activity that it was to stand behind was there; else nothing was sent."""
 
 
 class PrepareInput(BaseModel):

@@ -55,7 +55,7 @@ async def hosted(
                 client,
                 task_queue=TASK_QUEUE,
                 workflows=[GenerateArtifact, GenerateShard, Rates],
-                activities=Activities(endpoints, search_attributes=known).all(),
+                activities=Activities(endpoints, slots=slots, search_attributes=known).all(),
                 workflow_runner=runner(),
                 max_cached_workflows=cached,
                 max_concurrent_activities=slots,

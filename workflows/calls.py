@@ -1,5 +1,6 @@
 """The activities as the workflow calls them: time limits, retries, and what the Web UI calls each."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TypeVar
 
@@ -7,6 +8,7 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
+from quire.bundling import MOST_TURNS
 from quire.contracts import (
     ASSEMBLE,
     DEDUPLICATE,
@@ -40,7 +42,7 @@ from quire.contracts import (
 )
 from quire.outcome import Outcome
 from quire.request import ModelChoice
-from quire.slots import ranges
+from quire.slots import Batch, ranges
 
 T = TypeVar("T")
 
@@ -90,8 +92,15 @@ async def generate_several(given: GenerateSeveralInput, limit: timedelta, noun: 
     roots = ranges(sorted({call.batch.root for call in given.calls}))
     title = f"{len(given.calls)} batches, {roots} of {planned}, {noun} {ranges(numbers)}"
     turns = -(-len(given.calls) // given.places)
-    names = f"batches-{given.calls[0].batch.name}-and-{len(given.calls) - 1}-more"
-    return await _call(GENERATE_SEVERAL, given, Several, names, limit * turns, title)
+    if given.behind:
+        turns += MOST_TURNS  # of the activity ahead
+    name = several_name([call.batch for call in given.calls])
+    return await _call(GENERATE_SEVERAL, given, Several, name, limit * turns, title)
+
+
+def several_name(batches: Sequence[Batch]) -> str:
+    """The id of the activity that makes these calls."""
+    return f"batches-{batches[0].name}-and-{len(batches) - 1}-more"
 
 
 async def review(given: ReviewInput, limit: timedelta) -> Outcome:

@@ -10,6 +10,7 @@ from quire.outcome import OpenSlot, Outcome
 from quire.settle import settle
 from quire.slots import Batch
 from workflows import calls
+from workflows.flights import Flight
 from workflows.run import Run
 
 BISECT = "halve batches that come to nothing"
@@ -28,15 +29,22 @@ async def fill(run: Run, batch: Batch) -> None:
     run.settled()
 
 
-async def fill_several(run: Run, batches: list[Batch], places: int) -> None:
+async def fill_several(run: Run, batches: list[Batch], flight: Flight) -> None:
     """The same for batches whose calls go into one activity. Those that it leaves without an answer go one by one."""
     resumed, plan = run.state.resumed, run.state.planned
     answered: dict[str, Outcome] = {}
+    stood = True
     try:
         limit = calls.time_limit(run.request.generator, reasoning=plan.reasoning)
-        given = GenerateSeveralInput(job=run.job, calls=[_call_of(run, batch) for batch in batches], places=places)
+        given = GenerateSeveralInput(
+            job=run.job,
+            calls=[_call_of(run, batch) for batch in batches],
+            places=flight.wanted,
+            behind=flight.ahead.name if flight.ahead else "",
+        )
         several = await calls.generate_several(given, limit, plan.noun, run.state.batches.planned)
         answered = {outcome.batch: outcome for outcome in several.outcomes}
+        stood = several.stood
     except ActivityError as error:
         if not run.cancelled:
             run.hold(calls.as_failure(error), resumed)
@@ -45,9 +53,12 @@ async def fill_several(run: Run, batches: list[Batch], places: int) -> None:
     left = [batch for batch in batches if batch.name not in answered]
     for batch in left:
         run.state.schedule.put_back(batch)
-    run.state.singly += min(len(left), SINGLY)
+    if stood:
+        run.state.singly += min(len(left), SINGLY)
+    else:
+        run.flights.relayed = False
     await asyncio.gather(*(_filled(run, batch, answered[batch.name]) for batch in batches if batch.name in answered))
-    run.ended(batches, places)
+    run.ended(batches, run.flights.landed(flight))
     run.settled()
 
 

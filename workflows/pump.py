@@ -7,14 +7,18 @@ from typing import Any
 
 from temporalio import workflow
 
-from quire.bundling import FORMER, RULE, Bundle, Rule, bundle
+from quire.bundling import FIRST, FORMER, RULE, Bundle, Rule, bundle
 from quire.slots import Batch
+from workflows.calls import several_name
 from workflows.filling import fill, fill_several
+from workflows.flights import Flight
 from workflows.run import Run
 
 SEVERAL = "several calls in one activity"
 FEWER = "fewer activities for first waves and the ends of shards"
+RELAYED = "activities of several calls stand behind one another"
 """Patches that let calls go together."""
+RULES = ((RELAYED, RULE), (FEWER, FORMER), (SEVERAL, FIRST))
 DRAIN = timedelta(seconds=60)
 """How long a cancelled run waits for the calls in flight, which are paid for."""
 
@@ -25,6 +29,8 @@ async def pump(run: Run, *, anew: Callable[[], Sequence[Any]] | None = None, fir
     while not (_drained(run) or (first and run.state.warm and not run.running)):
         while _may_start(run):
             _start(run)
+        while (ahead := _unfollowed(run)) is not None:
+            _follow(run, ahead)
         run.show()
         try:
             await _something(run, first=first)
@@ -39,15 +45,42 @@ async def pump(run: Run, *, anew: Callable[[], Sequence[Any]] | None = None, fir
 
 def _start(run: Run) -> None:
     """Send the next batch, or the next several where the engine would be the bound of calls so short."""
-    batches, wanted = [_taken(run)], _bundle(run)
+    batches, (wanted, rule) = [_taken(run)], _bundle(run)
     while len(batches) < wanted.places * wanted.turns and _may_start(run):
         batches.append(_taken(run))
     if len(batches) == 1:
         run.state.singly = max(0, run.state.singly - 1)
         run.started(batches, 1, fill(run, batches[0]))
         return
-    places = min(wanted.places, len(batches))
-    run.started(batches, places, fill_several(run, batches, places))
+    _send(run, batches, min(wanted.places, len(batches)))
+    if run.flights.relayed is None:
+        run.flights.relayed = rule is RULE
+
+
+def _follow(run: Run, ahead: Flight) -> None:
+    """Send the next several to where they wait for the places of an activity that is still at work."""
+    wanted, batches = _wanted(run, RULE, ahead.places), list[Batch]()
+    while len(batches) < wanted.places * wanted.turns and _may_follow(run):
+        batches.append(_taken(run))
+    _send(run, batches, min(wanted.places, len(batches)), ahead)
+
+
+def _send(run: Run, batches: list[Batch], places: int, ahead: Flight | None = None) -> None:
+    flight = run.flights.started(several_name(batches), places, ahead)
+    run.started(batches, flight.places, fill_several(run, batches, flight))
+
+
+def _unfollowed(run: Run) -> Flight | None:
+    """An activity of several calls that another may stand behind now. Near the end none does: what is left is for the
+    places that come free first."""
+    share = _share(run)
+    if not run.flights.relayed or run.places > share or run.state.schedule.waiting() < share:
+        return None
+    ahead = run.flights.unfollowed()
+    if ahead is None or not _may_follow(run):
+        return None
+    wanted = _wanted(run, RULE, ahead.places)
+    return ahead if wanted.places * wanted.turns > 1 else None
 
 
 def _taken(run: Run) -> Batch:
@@ -56,24 +89,29 @@ def _taken(run: Run) -> Batch:
     return batch
 
 
-def _bundle(run: Run) -> Bundle:
+def _bundle(run: Run) -> tuple[Bundle, Rule]:
     """What goes into the next activity, by the rule of the time when the run was begun."""
-    for patch, rule in ((FEWER, RULE), (SEVERAL, FORMER)):
-        wanted = _wanted(run, rule)
+    for patch, rule in RULES:
+        wanted = _wanted(run, rule, _share(run) - run.places)
         if wanted.places * wanted.turns > 1 and workflow.patched(patch):
-            return wanted
-    return Bundle(1, 1)
+            return wanted, rule
+    return Bundle(1, 1), RULE
 
 
-def _wanted(run: Run, rule: Rule) -> Bundle:
+def _wanted(run: Run, rule: Rule, places: int) -> Bundle:
+    """The same by one rule, for so many places."""
     state, batching = run.state, run.request.batching
     if state.singly or batching.hedge is not None or run.request.generator.limited or run.alone():
         return Bundle(1, 1)
-    width = batching.concurrency
     seconds = state.seconds_a_call if state.calls_timed else None
-    share = run.share or width
-    found = bundle(width=width, share=share, seconds=seconds, waiting=state.schedule.waiting() + 1, rule=rule)
-    return Bundle(max(1, min(found.places, share - run.places)), found.turns)
+    waiting, width, share = state.schedule.waiting() + 1, batching.concurrency, _share(run)
+    found = bundle(width=width, share=share, seconds=seconds, waiting=waiting, rule=rule)
+    return Bundle(max(1, min(found.places, places)), found.turns)
+
+
+def _share(run: Run) -> int:
+    """Calls in flight that this history may have."""
+    return run.share or run.request.batching.concurrency
 
 
 async def begun_anew(run: Run, anew: Callable[[], Sequence[Any]] | None = None) -> None:
@@ -93,6 +131,7 @@ async def _something(run: Run, *, first: bool) -> None:
             _may_start(run)
             or _drained(run)
             or (first and run.state.warm and not run.running)
+            or _unfollowed(run) is not None
             or run.state.until is not None
             or run.broken is not None
         )
@@ -104,8 +143,12 @@ def _held(run: Run) -> bool:
 
 
 def _may_start(run: Run) -> bool:
-    places = 1 if run.alone() else run.share or run.request.batching.concurrency
-    return run.places < places and run.state.schedule.startable() and not _held(run) and not run.waits()[0]
+    places = 1 if run.alone() else _share(run)
+    return run.places < places and _may_follow(run)
+
+
+def _may_follow(run: Run) -> bool:
+    return run.state.schedule.startable() and not _held(run) and not run.waits()[0]
 
 
 def _drained(run: Run) -> bool:

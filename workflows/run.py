@@ -15,6 +15,7 @@ from quire.request import Request
 from quire.slots import Batch
 from workflows import showing
 from workflows.details import Page, details
+from workflows.flights import Flights
 from workflows.logbook import Logbook
 from workflows.messages import publish
 from workflows.state import State, Trouble
@@ -35,6 +36,7 @@ class Run:
         """What is in flight, by the name of its first batch."""
         self.places = 0
         """Calls in flight."""
+        self.flights = Flights()
         self.racing: set[asyncio.Task[None]] = set()
         """Calls that lost a race and are still awaited, for their cost."""
         self.extending = 0

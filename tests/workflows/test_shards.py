@@ -113,12 +113,12 @@ async def test_cancelling_keeps_what_every_shard_has(client, simulator, tmp_path
 
 
 async def test_failed_slots_of_shards_are_opened_again_and_a_plan_made_longer(client, simulator, tmp_path):
-    simulator.simulator.options = Options(latency=0.05, poison=r"slot (3|20|41):")
+    simulator.simulator.options = Options(latency=0.3, poison=r"slot (3|20|41):")
     batching = {"size": 1, "concurrency": 4}
     request = oq(tmp_path, target=60, batching=batching, retry={"attempts": 1}, on_failure="skip")
     async with hosted(client):
         handle = await start(client, request, "sharded-retried")
-        await until(handle, lambda p: p.failed >= 1 and p.items > 5)
+        await until(handle, lambda p: p.failed == 3)  # a slot that fails later is not opened again by this
         simulator.simulator.options = Options(latency=0.05)
         assert "open again" in await handle.execute_update("retry_failed")
         assert await handle.execute_update("extend", 30) == "90 tests in all"
