@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -148,12 +148,12 @@ def _about_form(error: APIStatusError) -> bool:
 
 
 async def _answered(call: Call) -> Answer:
-    async with failing(call.endpoints, call.model), _heartbeats(call):
+    with failing(call.endpoints, call.model), _heartbeats(call):
         return await call.made()
 
 
-@asynccontextmanager
-async def failing(endpoints: Endpoints, model: ModelChoice) -> AsyncGenerator[None]:
+@contextmanager
+def failing(endpoints: Endpoints, model: ModelChoice) -> Generator[None]:
     """Turn what goes wrong in a call into the failure as Temporal is to treat it."""
     attempt = attempt_now()
     try:
@@ -175,15 +175,17 @@ async def failing(endpoints: Endpoints, model: ModelChoice) -> AsyncGenerator[No
         raise again(str(error), "UnusableAnswer", attempt) from None
 
 
-@asynccontextmanager
-async def _heartbeats(call: Call) -> AsyncGenerator[None]:
-    async def beat() -> None:
-        while True:
-            await asyncio.sleep(1.0 if call.stream else BEAT)
-            activity.heartbeat(call.items, waited())
+@contextmanager
+def _heartbeats(call: Call) -> Generator[None]:
+    loop, every = asyncio.get_running_loop(), 1.0 if call.stream else BEAT
 
-    task = asyncio.create_task(beat())
+    def beat() -> None:
+        nonlocal next_one
+        activity.heartbeat(call.items, waited())
+        next_one = loop.call_later(every, beat)
+
+    next_one = loop.call_later(every, beat)  # a task of its own would be as dear as the client's work
     try:
         yield
     finally:
-        task.cancel()
+        next_one.cancel()

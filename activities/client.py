@@ -24,6 +24,7 @@ class Client(AsyncOpenAI):
     """A client whose own retries are off: Temporal owns them."""
 
     _session: ClientSession | None = None
+    _url = ""
 
     @classmethod
     def of(cls, address: str, key: str, seconds: float) -> "Client":
@@ -34,9 +35,10 @@ class Client(AsyncOpenAI):
 
     async def completion(self, body: Mapping[str, Any]) -> bytes:
         """A chat completion's answer as it came. Raises APIStatusError and APIConnectionError like any call of it."""
-        url = f"{str(self.base_url).rstrip('/')}/chat/completions"
+        if self._session is None:
+            self._session, self._url = self._opened(), f"{str(self.base_url).rstrip('/')}/chat/completions"
+        session, url = self._session, self._url
         data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-        session = self._session = self._session or self._opened()
         try:
             async with session.post(url, data=data) as answer:
                 said = await answer.read()

@@ -1,9 +1,13 @@
 """Small files of a folder: read in one piece, and put there whole or not at all."""
 
+import itertools
 import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
+
+_NAMES = itertools.count(secrets.randbits(48))
+"""Beside those of other processes: a new random number for each would be two system calls."""
 
 
 def read(path: str) -> bytes:
@@ -21,7 +25,7 @@ def read(path: str) -> bytes:
 
 def created(path: Path, data: bytes) -> bool:
     """Write a new file; False where there is one already. Raises OSError."""
-    aside = f"{path}#{secrets.randbits(48)}"  # obstore takes such a name for a file that is begun
+    aside = f"{path}#{next(_NAMES)}"  # obstore takes such a name for a file that is begun
     try:
         try:
             _write(aside, data)

@@ -3,6 +3,7 @@ place waits for the server."""
 
 import asyncio
 from collections import OrderedDict
+from contextlib import suppress
 
 from temporalio import activity
 
@@ -55,15 +56,14 @@ class Relay:
         self._room = slots // STANDING
         self._standing = set[Key]()
         self._places: OrderedDict[Key, Places] = OrderedDict()
-        self._awaited = dict[Key, asyncio.Future[Places]]()
+        self._awaited = dict[Key, asyncio.Event]()
 
     def opened(self, key: Key, places: int) -> Places:
         """An activity's places, which one that stands behind it may find."""
         found = Places(places)
-        if (awaited := self._awaited.get(key)) is not None and not awaited.done():
-            awaited.set_result(found)
-            return found
         self._places[key] = found
+        if (awaited := self._awaited.pop(key, None)) is not None:
+            awaited.set()
         if len(self._places) > KNOWN:
             self._places.popitem(last=False)
         return found
@@ -74,21 +74,19 @@ class Relay:
         if len(self._standing) >= self._room:
             return None
         self._standing.add(key)
-        found = self._places.pop(ahead, None) or await self._arrival(ahead)
+        found = self._places.get(ahead) or await self._arrival(ahead)
         if found is None:
             self.goes(key)
         return found
 
     async def _arrival(self, ahead: Key) -> Places | None:
         """The places of an activity that was sent first and comes second: the server's queue keeps no strict order."""
-        self._awaited[ahead] = awaited = asyncio.get_running_loop().create_future()
-        try:
+        awaited = self._awaited.setdefault(ahead, asyncio.Event())
+        with suppress(TimeoutError):
             async with asyncio.timeout(ARRIVES):
-                return await awaited
-        except TimeoutError:
-            return None
-        finally:
-            del self._awaited[ahead]
+                await awaited.wait()
+        self._awaited.pop(ahead, None)
+        return self._places.get(ahead)
 
     def goes(self, key: Key) -> None:
         """It waits no more."""

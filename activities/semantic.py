@@ -122,8 +122,11 @@ class Vectors:
 
     async def _asked(self, texts: Sequence[str]) -> list[list[float]]:
         extra: dict[str, Any] = {"dimensions": self.dimensions} if self.dimensions else {}
+        with failing(self.endpoints, self.model):
+            return await self._answered(texts, extra)
+
+    async def _answered(self, texts: Sequence[str], extra: dict[str, Any]) -> list[list[float]]:
         async with (
-            failing(self.endpoints, self.model),
             self.endpoints.throttle(self.model).slot(),
             turn(self.endpoints, self.model, sum(map(len, texts)), None) as took,
         ):

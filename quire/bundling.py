@@ -4,6 +4,7 @@ Pure; what was measured is in docs/performance.md.
 Other figures here would send a live run's calls anew when its history is replayed: they need `workflow.patched`.
 """
 
+import math
 from typing import NamedTuple
 
 ACTIVITIES = 25.0
@@ -18,6 +19,10 @@ FEW = 32
 SPAN = 2.0
 """Seconds that the calls of one place may take one after another: as long as a pause may take to be noticed, and a slot
 of the worker to come free for another run."""
+LATEST = 1.5 * SPAN
+"""Seconds after an activity's first call in which others are begun: calls may take longer than those before."""
+BLIND = 4
+"""Calls one after another where nobody knows how long they take; the last ones are begun only if they are short."""
 MOST_TURNS = 40
 MOST_PLACES = 16
 
@@ -34,11 +39,13 @@ class Rule(NamedTuple):
     and the last ones are to end together."""
     seen: float
     """Seconds from which calls are so long that somebody may see them one by one."""
+    around: float
+    """Seconds that the server takes from one activity of a place to the next: none is meant to be shorter."""
 
 
-RULE = Rule(wave=16, shards_end=False, rounds=2, seen=0.25)
-FORMER = Rule(wave=16, shards_end=False, rounds=1, seen=0.0)
-FIRST = Rule(wave=50, shards_end=True, rounds=1, seen=0.0)
+RULE = Rule(wave=16, shards_end=False, rounds=2, seen=1.0, around=0.2)
+FORMER = Rule(wave=16, shards_end=False, rounds=1, seen=0.0, around=0.0)
+FIRST = Rule(wave=50, shards_end=True, rounds=1, seen=0.0, around=0.0)
 
 
 class Bundle(NamedTuple):
@@ -48,22 +55,28 @@ class Bundle(NamedTuple):
     turns: int
 
 
-def bundle(*, width: int, share: int, seconds: float | None, waiting: int, rule: Rule = RULE) -> Bundle:
+def bundle(
+    *, width: int, share: int, seconds: float | None, waiting: int, rule: Rule = RULE, behind: bool = False
+) -> Bundle:
     """The next activity's calls.
 
     `width` is the calls in flight that the whole run may have, `share` those of the workflow that asks, `seconds` what
-    a call takes (None before the first is back), `waiting` the batches that could go. Few calls of some seconds each
-    go one by one. Near the end turns become fewer, so that all places end at about the same time.
+    a call takes (None before the first is back), `waiting` the batches that could go; `behind`: it stands behind
+    another. Few calls of some seconds each go one by one. Near the end turns become fewer, so that all places end at
+    about the same time.
     """
+    fair = waiting // max(1, share * rule.rounds)
     if seconds is None and waiting < FEW:
         return Bundle(1, 1)
     if seconds is None:
-        return Bundle(max(1, min(MOST_PLACES, width // rule.wave, share // 8)), 1)
+        return Bundle(
+            max(1, min(MOST_PLACES, width // rule.wave, share // 8)), max(1, min(BLIND, fair)) if behind else 1
+        )
     seconds = max(seconds, 0.001)
     rate = width / seconds
     few = FEW if share == width or rule.shards_end else min(FEW, share)
     if rate < FELT or (waiting < few and seconds >= rule.seen):
         return Bundle(1, 1)
-    turns = max(1, min(MOST_TURNS, round(SPAN / seconds), waiting // max(1, share * rule.rounds)))
+    turns = max(1, math.ceil(rule.around / seconds), min(MOST_TURNS, round(SPAN / seconds), fair))
     places = -(-rate // ((ACTIVITIES if seconds <= LONG else LONG_CALLS) * turns))
     return Bundle(int(max(1, min(places, MOST_PLACES, share // 8))), turns)

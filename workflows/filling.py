@@ -5,7 +5,16 @@ import asyncio
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
-from quire.contracts import DIVISIBLE, FATAL, FallBackInput, GenerateInput, GenerateSeveralInput, ReviewInput
+from quire.bundling import LATEST
+from quire.contracts import (
+    DIVISIBLE,
+    FATAL,
+    FallBackInput,
+    GenerateInput,
+    GenerateSeveralInput,
+    ReviewInput,
+    Several,
+)
 from quire.outcome import OpenSlot, Outcome
 from quire.settle import settle
 from quire.slots import Batch
@@ -32,8 +41,7 @@ async def fill(run: Run, batch: Batch) -> None:
 async def fill_several(run: Run, batches: list[Batch], flight: Flight) -> None:
     """The same for batches whose calls go into one activity. Those that it leaves without an answer go one by one."""
     resumed, plan = run.state.resumed, run.state.planned
-    answered: dict[str, Outcome] = {}
-    stood = True
+    several = Several(outcomes=[])
     try:
         limit = calls.time_limit(run.request.generator, reasoning=plan.reasoning)
         given = GenerateSeveralInput(
@@ -41,21 +49,21 @@ async def fill_several(run: Run, batches: list[Batch], flight: Flight) -> None:
             calls=[_call_of(run, batch) for batch in batches],
             places=flight.wanted,
             behind=flight.ahead.name if flight.ahead else "",
+            seconds=LATEST,
         )
         several = await calls.generate_several(given, limit, plan.noun, run.state.batches.planned)
-        answered = {outcome.batch: outcome for outcome in several.outcomes}
-        stood = several.stood
     except ActivityError as error:
         if not run.cancelled:
             run.hold(calls.as_failure(error), resumed)
     except asyncio.CancelledError:
         pass
+    answered = {outcome.batch: outcome for outcome in several.outcomes}
     left = [batch for batch in batches if batch.name not in answered]
     for batch in left:
         run.state.schedule.put_back(batch)
-    if stood:
+    if several.failed:
         run.state.singly += min(len(left), SINGLY)
-    else:
+    if not several.stood:
         run.flights.relayed = False
     await asyncio.gather(*(_filled(run, batch, answered[batch.name]) for batch in batches if batch.name in answered))
     run.ended(batches, run.flights.landed(flight))

@@ -14,7 +14,12 @@ class Flight:
     places: int
     """Those that it has; none as long as it stands behind another."""
     ahead: "Flight | None" = None
-    next: "Flight | None" = None
+    next: list["Flight"] = field(default_factory=list["Flight"])
+
+    @property
+    def unclaimed(self) -> int:
+        """Places that nobody behind it is to take over."""
+        return self.places - sum(flight.wanted for flight in self.next)
 
 
 @dataclass
@@ -30,20 +35,20 @@ class Flights:
         """A new one, with places of its own, or behind another."""
         flight = self.up[name] = Flight(name, wanted, 0 if ahead else wanted, ahead)
         if ahead is not None:
-            ahead.next = flight
+            ahead.next.append(flight)
         return flight
 
     def landed(self, flight: Flight) -> int:
         """It has ended. Returns how many of its places nobody takes over."""
         del self.up[flight.name]
         if flight.ahead is not None:
-            flight.ahead.next = None
-        if flight.next is None:
-            return flight.places
-        flight.next.ahead = None
-        flight.next.places = min(flight.places, flight.next.wanted)
-        return flight.places - flight.next.places
+            flight.ahead.next.remove(flight)
+        left = flight.places
+        for heir in flight.next:
+            heir.ahead, heir.places = None, min(heir.wanted, left)
+            left -= heir.places
+        return left
 
     def unfollowed(self) -> Flight | None:
-        """One that has places, and nobody behind it."""
-        return next((flight for flight in self.up.values() if flight.places and flight.next is None), None)
+        """One with places that nobody behind it is to take over."""
+        return next((flight for flight in self.up.values() if flight.unclaimed > 0), None)

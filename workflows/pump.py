@@ -59,7 +59,7 @@ def _start(run: Run) -> None:
 
 def _follow(run: Run, ahead: Flight) -> None:
     """Send the next several to where they wait for the places of an activity that is still at work."""
-    wanted, batches = _wanted(run, RULE, ahead.places), list[Batch]()
+    wanted, batches = _wanted(run, RULE, ahead.unclaimed, behind=True), list[Batch]()
     while len(batches) < wanted.places * wanted.turns and _may_follow(run):
         batches.append(_taken(run))
     _send(run, batches, min(wanted.places, len(batches)), ahead)
@@ -74,12 +74,12 @@ def _unfollowed(run: Run) -> Flight | None:
     """An activity of several calls that another may stand behind now. Near the end none does: what is left is for the
     places that come free first."""
     share = _share(run)
-    if not run.flights.relayed or run.places > share or run.state.schedule.waiting() < share:
+    if not run.flights.relayed or run.places > share or run.state.schedule.waiting() < share // 4:
         return None
     ahead = run.flights.unfollowed()
     if ahead is None or not _may_follow(run):
         return None
-    wanted = _wanted(run, RULE, ahead.places)
+    wanted = _wanted(run, RULE, ahead.unclaimed, behind=True)
     return ahead if wanted.places * wanted.turns > 1 else None
 
 
@@ -98,14 +98,16 @@ def _bundle(run: Run) -> tuple[Bundle, Rule]:
     return Bundle(1, 1), RULE
 
 
-def _wanted(run: Run, rule: Rule, places: int) -> Bundle:
+def _wanted(run: Run, rule: Rule, places: int, *, behind: bool = False) -> Bundle:
     """The same by one rule, for so many places."""
     state, batching = run.state, run.request.batching
     if state.singly or batching.hedge is not None or run.request.generator.limited or run.alone():
         return Bundle(1, 1)
     seconds = state.seconds_a_call if state.calls_timed else None
     waiting, width, share = state.schedule.waiting() + 1, batching.concurrency, _share(run)
-    found = bundle(width=width, share=share, seconds=seconds, waiting=waiting, rule=rule)
+    found = bundle(width=width, share=share, seconds=seconds, waiting=waiting, rule=rule, behind=behind)
+    if behind and places < 2 * found.places:
+        return Bundle(places, found.turns)  # what would be left over is no activity of its own
     return Bundle(max(1, min(found.places, places)), found.turns)
 
 
