@@ -19,6 +19,7 @@ from activities.endpoint import Endpoints
 from activities.failures import UnusableAnswer, again, from_status
 from activities.prompt import asked, filed
 from activities.store import Store, StoreError
+from activities.throttle import turn_for
 from activities.turn import attempt as attempt_now
 from activities.turn import turn, waited
 from quire.request import ModelChoice
@@ -127,7 +128,8 @@ class Call:
         throttle = self.endpoints.throttle(self.model)
         client, body = self.endpoints.client(self.model), in_form(self.body, form)
         prompt = sum(len(message["content"]) for message in body["messages"])
-        async with throttle.slot(), turn(self.endpoints, self.model, prompt, self.expected) as took:
+        mine = turn_for(self.store.workflow_id)
+        async with throttle.slot(mine), turn(self.endpoints, self.model, prompt, self.expected) as took:
             async with asyncio.timeout(self.limit):
                 sent = wire.streamed(client, body, self._heard) if self.stream else wire.whole(client, body)
                 answer = await sent

@@ -11,6 +11,7 @@ from activities.endpoint import Endpoints
 from activities.failures import UnusableAnswer, setup_error
 from activities.price import list_price
 from activities.store import Store, digest
+from activities.throttle import turn_for
 from activities.turn import turn
 from quire.likeness import Like
 from quire.outcome import Usage
@@ -127,7 +128,7 @@ class Vectors:
 
     async def _answered(self, texts: Sequence[str], extra: dict[str, Any]) -> list[list[float]]:
         async with (
-            self.endpoints.throttle(self.model).slot(),
+            self.endpoints.throttle(self.model).slot(turn_for(self.store.workflow_id)),
             turn(self.endpoints, self.model, sum(map(len, texts)), None) as took,
         ):
             answer = await self.endpoints.client(self.model).embeddings.create(

@@ -26,12 +26,11 @@ class Turn(NamedTuple):
     run: str = ""
 
 
-def turn_of_activity() -> Turn:
-    """The run that this activity works for, with the priority that it has inherited."""
-    if not activity.in_activity():
-        return Turn()
-    info = activity.info()
-    return Turn(info.priority.priority_key or USUAL, info.workflow_id or "")
+def turn_for(run: str) -> Turn:
+    """A call's turn that this activity makes for a run, with the priority that it has inherited. All shards of a run
+    are the same run."""
+    priority = activity.info().priority.priority_key if activity.in_activity() else None
+    return Turn(priority or USUAL, run)
 
 
 class Throttle:
@@ -48,9 +47,8 @@ class Throttle:
         self.in_flight = 0
 
     @asynccontextmanager
-    async def slot(self, turn: Turn | None = None) -> AsyncGenerator[None]:
-        """Hold one place for the length of a call; whose it is, the activity knows."""
-        turn = turn or turn_of_activity()
+    async def slot(self, turn: Turn = Turn()) -> AsyncGenerator[None]:  # noqa: B008  # it is never changed
+        """Hold one place for the length of a call."""
         if self.in_flight < self._places():
             self._take(turn)
         else:

@@ -8,9 +8,9 @@ import pytest
 from temporalio import activity
 from temporalio.client import Client
 
-from activities import throttle
+from activities import ask, throttle
 from benchmarks.harness import things
-from quire import bundling
+from quire import bundling, sharding
 from runtime import ranks
 from runtime.errors import SetupError
 from runtime.runs import Handle, start, start_again
@@ -91,15 +91,24 @@ async def test_a_low_priority_waits_where_slots_are_scarce(client, simulator, tm
 async def seen_by(monkeypatch: pytest.MonkeyPatch) -> list[throttle.Turn]:
     """What the calls' activities know of their run, from now on."""
     found: list[throttle.Turn] = []
-    real = throttle.turn_of_activity
 
-    def noted() -> throttle.Turn:
+    def noted(run: str) -> throttle.Turn:
         assert activity.info().priority.fairness_key
-        found.append(real())
+        found.append(throttle.turn_for(run))
         return found[-1]
 
-    monkeypatch.setattr(throttle, "turn_of_activity", noted)
+    monkeypatch.setattr(ask, "turn_for", noted)
     return found
+
+
+async def test_all_shards_of_a_run_have_one_turn_together(client, simulator, tmp_path, monkeypatch):
+    monkeypatch.setattr(sharding, "SHARDED", 10)
+    monkeypatch.setattr(sharding, "MOST", 8)
+    found = await seen_by(monkeypatch)
+    async with hosted(client):
+        request = things(str(tmp_path), 40, batching={"size": 1, "concurrency": 8})
+        result = await (await start(client, "in-shards", request)).result()
+    assert result.items == 40 and set(found) == {(3, "in-shards")}
 
 
 async def test_a_run_s_calls_inherit_its_priority_and_a_run_that_takes_over_keeps_it(
