@@ -19,17 +19,16 @@ async def generate_several(given: GenerateSeveralInput, endpoints: Endpoints, pl
     info = activity.info()
     run = info.workflow_run_id or ""
     key = run, info.activity_id
-    ahead = await relay.stand(key, (run, given.behind)) if given.behind else None
+    ahead = await relay.found((run, given.behind)) if given.behind else None
     if given.behind and ahead is None:
-        return Several(outcomes=[], failed=False, stood=False)
+        return Several(outcomes=[], failed=False)
     left, made = deque(given.calls), Several(outcomes=[], failed=False)
     places, clock = relay.opened(key, given.places), asyncio.get_running_loop().time
     began = list[float]()
 
     async def place() -> None:
-        if ahead is not None:
-            await ahead.taken()
-            relay.goes(key)
+        if ahead is not None and not await ahead.taken(2 * given.seconds):
+            return
         began.append(clock())
         while left and clock() < began[0] + given.seconds and not activity.is_worker_shutdown():
             try:
@@ -42,6 +41,6 @@ async def generate_several(given: GenerateSeveralInput, endpoints: Endpoints, pl
     try:
         await asyncio.gather(*(place() for _ in range(given.places)))
     finally:
-        relay.goes(key)
         places.end()
+        relay.ended(key)
     return made

@@ -17,10 +17,11 @@ FELT = 12.0
 FEW = 32
 """Batches that are waiting below which they do, so that the end of a run is seen batch by batch."""
 SPAN = 2.0
-"""Seconds that the calls of one place may take one after another: as long as a pause may take to be noticed, and a slot
-of the worker to come free for another run."""
+"""Seconds that the calls of one place may take one after another: as long as a slot of the worker may take to come free
+for another run, and half of what a pause may take to be noticed, since another activity may stand behind."""
 LATEST = 1.5 * SPAN
-"""Seconds after an activity's first call in which others are begun: calls may take longer than those before."""
+"""Seconds after an activity's first call in which others are begun, should calls take longer than those before. Where
+they always do, no activity stands behind another."""
 BLIND = 4
 """Calls one after another where nobody knows how long they take; the last ones are begun only if they are short."""
 MOST_TURNS = 40

@@ -134,7 +134,8 @@ class GenerateSeveralInput(BaseModel):
     places: int
     """How many of them are in flight at a time."""
     behind: str = ""
-    """The activity whose places these calls take over, each as it comes free. It must be in the same worker."""
+    """The activity whose places these calls take over, each as it comes free. It must be in the same worker, and not
+    take long."""
     seconds: float = 3600.0
     """No call is begun when so many have passed since the first was."""
 
@@ -145,8 +146,6 @@ class Several(BaseModel):
     outcomes: list[Outcome]
     failed: bool = True
     """Whether a call gave none, which is why others were not begun: then these are to be sent one by one."""
-    stood: bool = True
-    """Whether the activity that it was to stand behind was there; else nothing was sent."""
 
 
 class PrepareInput(BaseModel):

@@ -57,6 +57,11 @@ CASES: dict[str, tuple[str, Options, dict[str, Any]]] = {
         },
     ),
     "several": ("oq_suite", Options(too_few=0.05), {"target": 90, "batching": {"size": 1, "concurrency": 24}}),
+    "relayed": (
+        "oq_suite",
+        Options(latency=0.05, server_error=0.02, bad_json=0.02),
+        {"target": 150, "batching": {"size": 1, "concurrency": 24}},
+    ),
     "sharded": ("oq_suite", Options(), {"target": 40, "batching": {"size": 1, "concurrency": 8}}),
     "logged": (
         "oq_suite",

@@ -90,7 +90,8 @@ async def generate_several(given: GenerateSeveralInput, limit: timedelta, noun: 
     """Calls of the generating model in one activity; `limit` is that of one call."""
     numbers = [number for call in given.calls for number in call.batch.slots]
     roots = ranges(sorted({call.batch.root for call in given.calls}))
-    title = f"{len(given.calls)} batches, {roots} of {planned}, {noun} {ranges(numbers)}"
+    count = f"{len(given.calls)} batches, " if len(given.calls) > 1 else "batch "
+    title = f"{count}{roots} of {planned}, {noun} {ranges(numbers)}"
     turns = -(-len(given.calls) // given.places)
     if given.behind:
         turns += MOST_TURNS  # of the activity ahead
@@ -100,7 +101,8 @@ async def generate_several(given: GenerateSeveralInput, limit: timedelta, noun: 
 
 def several_name(batches: Sequence[Batch]) -> str:
     """The id of the activity that makes these calls."""
-    return f"batches-{batches[0].name}-and-{len(batches) - 1}-more"
+    first = batches[0].name
+    return f"batches-{first}-and-{len(batches) - 1}-more" if len(batches) > 1 else f"batch-{first}"
 
 
 async def review(given: ReviewInput, limit: timedelta) -> Outcome:

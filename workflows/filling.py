@@ -63,8 +63,8 @@ async def fill_several(run: Run, batches: list[Batch], flight: Flight) -> None:
         run.state.schedule.put_back(batch)
     if several.failed:
         run.state.singly += min(len(left), SINGLY)
-    if not several.stood:
-        run.flights.relayed = False
+    elif not answered:
+        run.flights.relayed = False  # it stood behind nobody, or waited in vain
     await asyncio.gather(*(_filled(run, batch, answered[batch.name]) for batch in batches if batch.name in answered))
     run.ended(batches, run.flights.landed(flight))
     run.settled()

@@ -27,8 +27,8 @@ class Flights:
     """Those of one run that are in flight."""
 
     relayed: bool | None = None
-    """Whether one may stand behind another: not where there are several workers, and it came to the wrong one, and not
-    in a history that was begun when none did. Nobody has asked yet where it is None."""
+    """Whether one may stand behind another: not where one came to another worker than the activity ahead, or waited in
+    vain, nor in a history that was begun when none did. Nobody has asked yet where it is None."""
     up: dict[str, Flight] = field(default_factory=dict[str, Flight])
 
     def started(self, name: str, wanted: int, ahead: Flight | None) -> Flight:

@@ -7,7 +7,7 @@ from typing import Any
 
 from temporalio import workflow
 
-from quire.bundling import FIRST, FORMER, RULE, Bundle, Rule, bundle
+from quire.bundling import FIRST, FORMER, LATEST, RULE, Bundle, Rule, bundle
 from quire.slots import Batch
 from workflows.calls import several_name
 from workflows.filling import fill, fill_several
@@ -71,16 +71,15 @@ def _send(run: Run, batches: list[Batch], places: int, ahead: Flight | None = No
 
 
 def _unfollowed(run: Run) -> Flight | None:
-    """An activity of several calls that another may stand behind now. Near the end none does: what is left is for the
-    places that come free first."""
-    share = _share(run)
-    if not run.flights.relayed or run.places > share or run.state.schedule.waiting() < share // 4:
+    """An activity of several short calls that another may stand behind now. Near the end none does: what is left is for
+    the places that come free first."""
+    state, share = run.state, _share(run)
+    if not run.flights.relayed or run.places > share or state.schedule.waiting() < share // 4:
+        return None
+    if state.singly or (state.calls_timed and state.seconds_a_call > LATEST):
         return None
     ahead = run.flights.unfollowed()
-    if ahead is None or not _may_follow(run):
-        return None
-    wanted = _wanted(run, RULE, ahead.unclaimed, behind=True)
-    return ahead if wanted.places * wanted.turns > 1 else None
+    return ahead if ahead is not None and _may_follow(run) else None
 
 
 def _taken(run: Run) -> Batch:

@@ -1,4 +1,4 @@
-"""A long history is begun anew: on a server that suggests it after a hundred events."""
+"""A long history is begun anew: on a server that suggests it after fifty events."""
 
 import sys
 from collections.abc import AsyncGenerator
@@ -21,7 +21,7 @@ from tests.workflows.test_endpoint import exact, things
 async def impatient() -> AsyncGenerator[Client]:
     async with await WorkflowEnvironment.start_local(
         dev_server_existing_path=str(Path(sys.executable).with_name("temporal")),
-        dev_server_extra_args=["--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=100"],
+        dev_server_extra_args=["--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=50"],
         data_converter=pydantic_data_converter,
     ) as environment:
         await embedded.prepare(environment.client)
