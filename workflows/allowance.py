@@ -8,7 +8,7 @@ from quire.progress import Waits
 from workflows.run import Run
 
 if TYPE_CHECKING:
-    from workflows.fleet import Shard
+    from workflows.shards import Shard
 
 MARGIN = 1.1
 """A shard's first cap over what it is expected to take: what it leaves comes back when it ends."""
