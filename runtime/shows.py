@@ -60,14 +60,8 @@ class Screen:
         self._live.update(view(look, self._console.width - MARGIN, self._console.height), refresh=True)
 
 
-class Lines:
-    """Plain lines on standard error: each said once, and one only where something of weight has changed."""
-
-    def __init__(self) -> None:
-        self._said: set[str] = set()
-        self._mark: tuple[str, str] | None = None
-        self._percent, self._line, self._at, self._limited = -STEP, "", 0.0, -MINUTE
-        self._trouble = ""
+class _Written:
+    """What needs no opening."""
 
     def __enter__(self) -> Self:
         return self
@@ -76,6 +70,16 @@ class Lines:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         return None
+
+
+class Lines(_Written):
+    """Plain lines on standard error: each said once, and one only where something of weight has changed."""
+
+    def __init__(self) -> None:
+        self._said: set[str] = set()
+        self._mark: tuple[str, str] | None = None
+        self._percent, self._line, self._at, self._limited = -STEP, "", 0.0, -MINUTE
+        self._trouble = ""
 
     def show(self, look: Look, *, last: bool = False) -> None:
         """Say what is new in it."""
@@ -108,21 +112,13 @@ class Lines:
         return last or far or _mark(progress) != self._mark or time.monotonic() - self._at >= MINUTE
 
 
-class JsonLines:
+class JsonLines(_Written):
     """Progress as JSON lines on standard output: its own names, and beside them what is expected and what is wrong."""
 
     def __init__(self) -> None:
         self._mark: tuple[Any, ...] | None = None
         self._last: dict[str, Any] | None = None
         self._at = 0.0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
 
     def show(self, look: Look, *, last: bool = False) -> None:
         """A line at every per cent and change of state, and now and then where anything else is new."""

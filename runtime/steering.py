@@ -7,7 +7,7 @@ from cyclopts import Parameter
 from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError
 
-from runtime import logs, ranks
+from runtime import logs, ranks, screen
 from runtime.app import Id, Json, Rank, command
 from runtime.connect import Connection, connected
 from runtime.errors import SetupError
@@ -75,8 +75,7 @@ async def retry_failed(id: Id, /, *, priority: Rank = None, json: Json = False) 
         handle = await attach(connection.client, id)
         if await is_live(handle):
             await ranks.change(connection.client, handle.id, priority)
-            print(f"{handle.id}: {await _sent(handle, 'retry_failed')}")
-            return 0
+            return _told(handle, await _sent(handle, "retry_failed"), json=json)
         await _has_open_slots(handle)
         return await go_on(connection, handle, json=json, priority=priority)
 
@@ -99,8 +98,7 @@ async def extend(
         handle = await attach(connection.client, id)
         if await is_live(handle):
             await ranks.change(connection.client, handle.id, priority)
-            print(f"{handle.id}: {await _sent(handle, 'extend', more)}")
-            return 0
+            return _told(handle, await _sent(handle, "extend", more), json=json)
         return await _longer(connection, handle, more, priority, json=json)
 
 
@@ -129,7 +127,15 @@ async def _update(id: str, name: str, *values: Any) -> int:
     logs.configure()
     async with connected(start_embedded=False) as connection:
         handle = await _live(connection, id)
-        print(f"{handle.id}: {await _sent(handle, name, *values)}")
+        return _told(handle, await _sent(handle, name, *values), json=False)
+
+
+def _told(handle: Handle, said: str, *, json: bool) -> int:
+    """What a live run answers."""
+    if json:
+        screen.print_json({"workflow_id": handle.id, "answer": said})
+    else:
+        print(f"{handle.id}: {said}")
     return 0
 
 

@@ -119,9 +119,11 @@ def test_a_budget_is_raised_and_a_plan_approved(shell):
 def test_a_run_is_finished_early(shell):
     begin(shell, "early", "batching.size=1", "batching.concurrency=1")
     until(lambda: status(shell, "early").get("items", 0) >= 2)
+    longer = shell("extend", "early", "+5", "--json")
+    assert json.loads(longer.stdout) == {"workflow_id": "early", "answer": "30 tests in all"}, longer.stderr
     assert shell("finish", "early").returncode == 0
     shown = ends(shell, "early")
-    assert shown["verdict"] == "partial" and 2 <= shown["items"] < 25
+    assert shown["verdict"] == "partial" and 2 <= shown["items"] < 30
 
 
 def test_a_run_that_a_person_must_mend_says_so_and_leaves(shell, model):
