@@ -11,6 +11,7 @@ from runtime import logs
 from runtime.connect import connected
 from runtime.errors import SetupError
 from runtime.leaving import leave
+from runtime.memory import sparing
 from runtime.processes import MOST, end_with_stdin, supervise
 from runtime.settings import TASK_QUEUE
 from runtime.worker import GRACE, hosted
@@ -49,6 +50,7 @@ if __name__ == "__main__":
     if given.until_stdin_closes:
         end_with_stdin(GRACE.total_seconds() + 15)
     logs.configure()
+    sparing()
     try:
         asyncio.run(work())
     except SetupError as error:

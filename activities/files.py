@@ -1,17 +1,19 @@
-"""Small files of a folder: read in one piece, and put there whole or not at all."""
+"""Small files of a folder: read in one piece, and put there whole or not at all.
+
+Their paths are plain strings: a `Path` takes as long to make as the file to read, and keeps its name for ever.
+"""
 
 import itertools
 import os
 import secrets
 from contextlib import suppress
-from pathlib import Path
 
 _NAMES = itertools.count(secrets.randbits(48))
 """Beside those of other processes: a new random number for each would be two system calls."""
 
 
 def read(path: str) -> bytes:
-    """All of a file. Raises OSError. A `Path` and a file object would take twice the time, at four readings an item."""
+    """All of a file. Raises OSError."""
     file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
         size = os.fstat(file).st_size
@@ -23,14 +25,14 @@ def read(path: str) -> bytes:
         os.close(file)
 
 
-def created(path: Path, data: bytes) -> bool:
+def created(path: str, data: bytes) -> bool:
     """Write a new file; False where there is one already. Raises OSError."""
     aside = f"{path}#{next(_NAMES)}"  # obstore takes such a name for a file that is begun
     try:
         try:
             _write(aside, data)
         except FileNotFoundError:  # the first of its folder
-            path.parent.mkdir(parents=True, exist_ok=True)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
             _write(aside, data)
         try:
             os.link(aside, path)  # unlike a rename it does not replace

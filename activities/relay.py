@@ -2,10 +2,11 @@
 place waits for the server."""
 
 import asyncio
+import secrets
 from collections import OrderedDict
 from contextlib import suppress
 
-ARRIVES = 1.0
+ARRIVES = 0.5
 """Seconds within which the activity ahead must begin, if it comes to this worker."""
 KNOWN = 4096
 """Activities whose places are remembered for one that stands behind them."""
@@ -46,6 +47,8 @@ class Relay:
     """Who stands behind whom in this worker, which may host so many activities at a time."""
 
     def __init__(self, slots: int) -> None:
+        self.worker = secrets.token_hex(4)
+        """This worker's name."""
         self._room = slots // SHARE
         self._here = set[Key]()
         """Activities that wait or are at work."""

@@ -21,8 +21,9 @@ async def generate_several(given: GenerateSeveralInput, endpoints: Endpoints, pl
     key = run, info.activity_id
     ahead = await relay.found((run, given.behind)) if given.behind else None
     if given.behind and ahead is None:
-        return Several(outcomes=[], failed=False)
-    left, made = deque(given.calls), Several(outcomes=[], failed=False)
+        return Several(outcomes=[], failed=False, worker=relay.worker)
+    left, made = deque(given.calls), Several(outcomes=[], failed=False, worker=relay.worker)
+    given.calls.clear()  # what is done is let go of: thousands of short calls may be here
     places, clock = relay.opened(key, given.places), asyncio.get_running_loop().time
     began = list[float]()
 

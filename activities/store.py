@@ -83,7 +83,6 @@ class Store:
         else:
             path = Path(root).absolute() / folder
             self.address = str(path)
-            self._folder = path
             self._store = obstore.store.LocalStore(path, mkdir=True)
 
     def beside(self, workflow_id: str) -> "Store":
@@ -107,7 +106,7 @@ class Store:
         """Write unless it is there; what is there in the end."""
         with self._told("written", key):
             if self._local and key.startswith(_SMALL) and len(data) <= _AT_ONCE:
-                new = created(self._folder / key, data)
+                new = created(self.where(key), data)
             else:
                 new = await self._created(key, data)
         return data if new else await self.get(key) or data
@@ -128,7 +127,7 @@ class Store:
                     if self._read % 32 == 0:  # long loops over small files must let others have their turn
                         await asyncio.sleep(0)
                     if key.startswith(_SMALL):  # names of our own making, the same on disk as here
-                        return read(f"{self.address}/{key}")
+                        return read(self.where(key))
                 answer = await obstore.get_async(self._store, key)
                 return bytes(await answer.bytes_async())
         except FileNotFoundError:

@@ -70,9 +70,8 @@ def bundle(
     if seconds is None and waiting < FEW:
         return Bundle(1, 1)
     if seconds is None:
-        return Bundle(
-            max(1, min(MOST_PLACES, width // rule.wave, share // 8)), max(1, min(BLIND, fair)) if behind else 1
-        )
+        places, turns = min(MOST_PLACES, width // rule.wave, share // 8), min(BLIND, fair) if behind else 1
+        return Bundle(max(1, places), max(1, turns))
     seconds = max(seconds, 0.001)
     rate = width / seconds
     few = FEW if share == width or rule.shards_end else min(FEW, share)

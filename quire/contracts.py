@@ -146,6 +146,8 @@ class Several(BaseModel):
     outcomes: list[Outcome]
     failed: bool = True
     """Whether a call gave none, which is why others were not begun: then these are to be sent one by one."""
+    worker: str = ""
+    """Who made them: another name for each worker."""
 
 
 class PrepareInput(BaseModel):

@@ -60,7 +60,7 @@ CASES: dict[str, tuple[str, Options, dict[str, Any]]] = {
     "relayed": (
         "oq_suite",
         Options(latency=0.05, server_error=0.02, bad_json=0.02),
-        {"target": 150, "batching": {"size": 1, "concurrency": 24}},
+        {"target": 200, "batching": {"size": 1, "concurrency": 24}},
     ),
     "sharded": ("oq_suite", Options(), {"target": 40, "batching": {"size": 1, "concurrency": 8}}),
     "logged": (

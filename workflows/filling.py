@@ -44,19 +44,15 @@ async def fill_several(run: Run, batches: list[Batch], flight: Flight) -> None:
     several = Several(outcomes=[])
     try:
         limit = calls.time_limit(run.request.generator, reasoning=plan.reasoning)
-        given = GenerateSeveralInput(
-            job=run.job,
-            calls=[_call_of(run, batch) for batch in batches],
-            places=flight.wanted,
-            behind=flight.ahead.name if flight.ahead else "",
-            seconds=LATEST,
+        several = await calls.generate_several(
+            _calls_of(run, batches, flight), limit, plan.noun, run.state.batches.planned
         )
-        several = await calls.generate_several(given, limit, plan.noun, run.state.batches.planned)
     except ActivityError as error:
         if not run.cancelled:
             run.hold(calls.as_failure(error), resumed)
     except asyncio.CancelledError:
         pass
+    run.flights.heard(several.worker)
     answered = {outcome.batch: outcome for outcome in several.outcomes}
     left = [batch for batch in batches if batch.name not in answered]
     for batch in left:
@@ -86,6 +82,16 @@ async def _filled(run: Run, batch: Batch, known: Outcome | None = None) -> None:
 def _call_of(run: Run, batch: Batch) -> GenerateInput:
     before = run.state.schedule.before(batch, run.state.planned.reach)
     return GenerateInput(job=run.job, batch=batch, before=before)
+
+
+def _calls_of(run: Run, batches: list[Batch], flight: Flight) -> GenerateSeveralInput:
+    return GenerateSeveralInput(
+        job=run.job,
+        calls=[_call_of(run, batch) for batch in batches],
+        places=flight.wanted,
+        behind=flight.ahead.name if flight.ahead else "",
+        seconds=LATEST,
+    )
 
 
 async def _made(run: Run, batch: Batch, known: Outcome | None) -> Outcome:

@@ -12,6 +12,7 @@ from temporalio.workflow import ParentClosePolicy
 from quire import sharding
 from quire.contracts import SHARD
 from quire.outcome import OpenSlot
+from quire.schedule import Schedule
 from quire.slots import Batch, ranges
 from workflows import sharing
 from workflows.allowance import Allowance
@@ -86,7 +87,7 @@ class Fleet(Shards):
         given = ShardInput(
             job=run.job,
             number=state.shards,
-            state=part,
+            state=part.model_copy(update={"schedule": Schedule()}),
             orders=orders.model_copy(update=self._common()),
             groups=groups,
             batches=len(batches),
@@ -94,7 +95,8 @@ class Fleet(Shards):
         )
         said = ranges([batch.root for batch in batches])
         numbers = sorted(number for batch in batches for number in batch.slots)
-        return Shard(given, f"batches {said}, {state.planned.noun} {numbers[0]}-{numbers[-1]}"[:200], piece.stretches)
+        title = f"batches {said}, {state.planned.noun} {numbers[0]}-{numbers[-1]}"[:200]
+        return Shard(given, part.schedule.model_dump_json(), title, piece.stretches)
 
     def _common(self) -> dict[str, object]:
         state = self.run.state
@@ -126,7 +128,7 @@ class Fleet(Shards):
     async def _made(self, shard: Shard) -> Ended:
         shard.handle = await workflow.start_child_workflow(
             SHARD,
-            args=[self.run.request, shard.given.model_copy(update={"orders": self.orders_of(shard)})],
+            args=[self.run.request, self._whole(shard)],
             id=self.id_of(shard),
             result_type=Ended,
             parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
@@ -136,9 +138,13 @@ class Fleet(Shards):
             shard.handle.cancel()
         return await shard.handle
 
+    def _whole(self, shard: Shard) -> ShardInput:
+        state = shard.given.state.model_copy(update={"schedule": shard.schedule()})
+        return shard.given.model_copy(update={"state": state, "orders": self.orders_of(shard)})
+
     def _lost(self, shard: Shard, error: BaseException) -> None:
         state = self.run.state
-        batches = shard.given.state.schedule.handed_out()
+        batches = shard.schedule().handed_out()
         if self.run.cancelled:
             state.schedule.take_back(batches)
             return

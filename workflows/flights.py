@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass, field
 
+SURE = 6
+"""Activities that were made by one worker, after which it is taken for the only one: of two, chance would hardly choose
+the same one so often."""
+
 
 @dataclass
 class Flight:
@@ -27,8 +31,12 @@ class Flights:
     """Those of one run that are in flight."""
 
     relayed: bool | None = None
-    """Whether one may stand behind another: not where one came to another worker than the activity ahead, or waited in
-    vain, nor in a history that was begun when none did. Nobody has asked yet where it is None."""
+    """Whether one may stand behind another: not where there are several workers, nor where one waited in vain, nor in a
+    history that was begun when none did. Nobody has asked yet where it is None."""
+    worker: str = ""
+    """Who made the calls of all activities that have ended,"""
+    ended: int = 0
+    """and how many there were."""
     up: dict[str, Flight] = field(default_factory=dict[str, Flight])
 
     def started(self, name: str, wanted: int, ahead: Flight | None) -> Flight:
@@ -49,6 +57,16 @@ class Flights:
             left -= heir.places
         return left
 
+    def heard(self, worker: str) -> None:
+        """Who made an activity's calls; nobody where it failed."""
+        if worker and self.worker not in ("", worker):
+            self.relayed = False
+        self.worker = worker or self.worker
+        self.ended += bool(worker)
+
     def unfollowed(self) -> Flight | None:
-        """One with places that nobody behind it is to take over."""
+        """One with places that nobody behind it is to take over, where one may: of the first ones nobody knows better,
+        and then it must be sure."""
+        if not self.relayed or 0 < self.ended < SURE:
+            return None
         return next((flight for flight in self.up.values() if flight.unclaimed > 0), None)

@@ -74,9 +74,9 @@ def _unfollowed(run: Run) -> Flight | None:
     """An activity of several short calls that another may stand behind now. Near the end none does: what is left is for
     the places that come free first."""
     state, share = run.state, _share(run)
-    if not run.flights.relayed or run.places > share or state.schedule.waiting() < share // 4:
+    if run.places > share or state.schedule.waiting() < share // 4:
         return None
-    if state.singly or (state.calls_timed and state.seconds_a_call > LATEST):
+    if state.singly or state.seconds_a_call > LATEST:
         return None
     ahead = run.flights.unfollowed()
     return ahead if ahead is not None and _may_follow(run) else None

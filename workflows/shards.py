@@ -7,6 +7,7 @@ from temporalio.workflow import ChildWorkflowHandle
 
 from quire import sharding
 from quire.progress import BatchState, Waits
+from quire.schedule import Schedule
 from workflows.allowance import Allowance
 from workflows.details import ShardRow
 from workflows.reports import Ended, Orders, Report, ShardInput
@@ -18,6 +19,9 @@ class Shard:
     """One shard as the run sees it."""
 
     given: ShardInput
+    """Without its batches: eight shards' would be a tenth of the worker's memory."""
+    batches: str
+    """The schedule that it is given, as JSON."""
     summary: str
     stretches: sharding.Stretches
     """Planned batches that it holds."""
@@ -28,6 +32,10 @@ class Shard:
     ended: bool = False
     tries: int = 0
     task: asyncio.Task[None] | None = None
+
+    def schedule(self) -> Schedule:
+        """Its batches, as they were when it began."""
+        return Schedule.model_validate_json(self.batches)
 
 
 @dataclass

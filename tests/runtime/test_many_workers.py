@@ -97,9 +97,10 @@ async def calls_of(handle: WorkflowHandle) -> Counter[str]:
     """How many calls of the model each worker has made, by its identity."""
     made, done = await asked(handle), Counter[str]()
     async for event in handle.fetch_history_events():
-        started = event.activity_task_started_event_attributes
-        if started.scheduled_event_id in made:
-            done[started.identity] += made[started.scheduled_event_id][1]
+        ended = event.activity_task_completed_event_attributes
+        if ended.scheduled_event_id in made:
+            said = json.loads(ended.result.payloads[0].data)
+            done[ended.identity] += len(said["outcomes"]) if "outcomes" in said else 1
     return done
 
 

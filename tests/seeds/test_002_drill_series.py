@@ -166,18 +166,19 @@ async def test_the_artifact_is_rebuilt_from_the_store_byte_for_byte(client, simu
 
 async def test_verification_looks_at_the_whole_as_it_was_written(client, simulator, tmp_path):
     from activities.planfile import Plans
+    from activities.report.pages import Pages
     from activities.verify import verify
     from quire.contracts import Job, VerifyInput
 
     result = await made(client, example("drill_series", tmp_path), "drill-verified")
     given = VerifyInput(job=Job(workflow_id="drill-verified", store=str(tmp_path)), result=result)
-    assert (await verify(given, Plans())).problems == []
+    assert (await verify(given, Plans(), Pages())).problems == []
     file = tmp_path / "drill-verified" / "artifact.json"
     said = json.loads(file.read_text())
     said["drills"][3] = said["drills"][4]
     said["drills"][7]["answer"] = 9
     file.write_text(json.dumps(said))
-    problems = (await verify(given, Plans())).problems
+    problems = (await verify(given, Plans(), Pages())).problems
     assert "artifact.json: id 'drill-05' is there twice, or out of order" in problems
     assert "artifact.json: drill-08 does not have the item's schema" in problems
 

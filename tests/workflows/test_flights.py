@@ -4,12 +4,12 @@ import random
 
 import pytest
 
-from workflows.flights import Flights
+from workflows.flights import SURE, Flights
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_places_are_neither_lost_nor_made(seed):
-    chance, flights, width, taken = random.Random(seed), Flights(), 24, 0
+    chance, flights, width, taken = random.Random(seed), Flights(relayed=True, ended=SURE), 24, 0
     for number in range(500):
         ahead = flights.unfollowed()
         if taken < width and chance.random() < 0.6:
@@ -27,10 +27,25 @@ def test_places_are_neither_lost_nor_made(seed):
 
 
 def test_what_came_to_nothing_leaves_the_places_to_others():
-    flights = Flights()
+    flights = Flights(relayed=True, ended=SURE)
     first = flights.started("first", 4, None)
     behind, other = flights.started("behind", 3, first), flights.started("other", 1, first)
     assert flights.unfollowed() is None
     assert flights.landed(behind) == 0 and flights.unfollowed() is first
     assert flights.landed(first) == 3 and other.places == 1
     assert flights.landed(other) == 1
+
+
+def test_after_the_first_ones_nothing_stands_behind_before_one_worker_seems_to_be_the_only_one():
+    flights = Flights(relayed=True)
+    first = flights.started("first", 4, None)
+    assert flights.unfollowed() is first
+    for _ in range(SURE - 1):
+        flights.heard("here")
+        assert flights.unfollowed() is None
+    flights.heard("")  # an activity that failed tells of nobody
+    assert flights.unfollowed() is None
+    flights.heard("here")
+    assert flights.unfollowed() is first
+    flights.heard("there")
+    assert flights.unfollowed() is None
