@@ -23,6 +23,7 @@ from benchmarks.peak import peak_mb
 from quire.request import Format
 from quire.slots import Slot
 from runtime import request_file
+from runtime.leaving import leave
 from runtime.offline import ROOT
 
 SIZES = (1_000, 100_000)
@@ -127,3 +128,4 @@ async def main() -> None:
 
 if __name__ == "__main__":
     asyncio.run(main())
+    leave(0)  # the store's threads may outlive the interpreter, which then aborts
