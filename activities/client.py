@@ -15,7 +15,6 @@ from openai import APIConnectionError, APITimeoutError, AsyncOpenAI, DefaultAioH
 
 IDLE = 5.0
 """Seconds that a connection is kept for the next call, as with the client's own."""
-
 CONNECT = 10.0
 """Seconds until an endpoint must be reached."""
 
@@ -58,9 +57,8 @@ class Client(AsyncOpenAI):
         headers = CIMultiDict({"Authorization": f"Bearer {self.api_key}"})
         headers.update({name: value for name, value in self.default_headers.items() if isinstance(value, str)})
         return ClientSession(
-            connector=TCPConnector(
-                limit=0, keepalive_timeout=IDLE, ssl=_trusted()
-            ),  # the run and the throttle bound the calls
+            # no limit of its own: the run and the throttle bound the calls
+            connector=TCPConnector(limit=0, keepalive_timeout=IDLE, ssl=_trusted()),
             headers=headers,
             timeout=ClientTimeout(sock_connect=self.timeout.connect, sock_read=self.timeout.read),
             trust_env=bool(getproxies()),  # looked up at each call: only where there is one

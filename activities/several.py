@@ -37,10 +37,17 @@ async def generate_several(given: GenerateSeveralInput, endpoints: Endpoints, pl
             except ApplicationError:
                 made.failed = True
                 left.clear()
+            except Exception:
+                left.clear()
+                raise
         places.leave()
 
     try:
-        await asyncio.gather(*(place() for _ in range(given.places)))
+        # each to its end: a call that goes on when its activity has failed would hold a place that others take
+        ends = await asyncio.gather(*(place() for _ in range(given.places)), return_exceptions=True)
+        for failure in ends:
+            if failure is not None:
+                raise failure
     finally:
         places.end()
         relay.ended(key)

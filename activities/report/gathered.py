@@ -29,16 +29,19 @@ class Gathered(Rows):
         self.packed.write(data)
 
     async def batch(self, first: int, calls: Sequence[Attempt]) -> None:
-        async with self._beside():
-            await super().batch(first, calls)
+        if self.whole:
+            async with self._beside():
+                await super().batch(first, calls)
 
     async def slot(self, slot: Slot, found: Row | None, reason: str | None, attempts: Sequence[Attempt]) -> None:
-        async with self._beside():
-            await super().slot(slot, found, reason, attempts)
+        if self.whole:
+            async with self._beside():
+                await super().slot(slot, found, reason, attempts)
 
     async def end(self) -> None:
-        async with self._beside():
-            await super().end()
+        if self.whole:
+            async with self._beside():
+                await super().end()
 
     @asynccontextmanager
     async def _beside(self) -> AsyncGenerator[None]:
