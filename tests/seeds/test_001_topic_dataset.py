@@ -121,7 +121,8 @@ async def test_every_topic_gets_one_sample_a_cycle_in_the_chat_form(client, simu
         {"name": "2", "items": 48},
         {"name": "3", "items": 24},
     ]
-    assert [group.ended_at for group in result.groups][-1] == 120  # what cycle_complete told
+    told = [group.ended_at for group in result.groups]  # what cycle_complete told: cycles may end in any order
+    assert all(ended is not None for ended in told) and max(ended or 0 for ended in told) == 120
 
 
 async def test_the_whole_path_is_in_the_prompt_and_from_cycle_2_what_the_topic_has(client, simulator, tmp_path):
