@@ -46,7 +46,7 @@ async def client() -> AsyncGenerator[Client]:
     """A client of a real server that lives as long as the tests."""
     async with await WorkflowEnvironment.start_local(
         dev_server_existing_path=str(Path(sys.executable).with_name("temporal")),
-        dev_server_extra_args=list(embedded.FAIR),
+        dev_server_extra_args=list(embedded.SETTINGS),
         data_converter=pydantic_data_converter,
     ) as environment:
         await embedded.prepare(environment.client)
