@@ -35,7 +35,8 @@ async def generate(given: GenerateInput, endpoints: Endpoints, plans: Plans) -> 
     asked = time.perf_counter()
     answer = await ask(store, endpoints, call.model, call.body, name, expected=expected, shared=plan.request.reuse)
     judged = judge(answer, call.slots, recipe)
-    kept = {number: recipe.settled(item, plan.slots[number - 1], call.around) for number, item in judged.good.items()}
+    slots = {slot.number: slot for slot in call.slots}
+    kept = {number: recipe.settled(item, slots[number], call.around) for number, item in judged.good.items()}
     outcome = _outcome(answer, batch, judged, sorted(kept), time.perf_counter() - asked)
     note = ledger.note(outcome, batch, answer, name, began=began, hedge=given.hedge)
     lines = written(_rows(kept, _source(answer, batch)), note)
