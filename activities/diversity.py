@@ -93,10 +93,11 @@ def _nearest(texts: list[str]) -> float | None:
     if len(texts) < 2:
         return None
     pieces = _as_bits([grams(text) for text in texts])
-    best = [0.0] * len(pieces)
+    sizes, best = [bits.bit_count() for bits in pieces], [0.0] * len(pieces)
     for one, a in enumerate(pieces):
         for other in range(one):
-            score = (a & pieces[other]).bit_count() / (a | pieces[other]).bit_count()
+            both = (a & pieces[other]).bit_count()
+            score = both / (sizes[one] + sizes[other] - both)
             best[one], best[other] = max(best[one], score), max(best[other], score)
     return round(sum(best) / len(best), 4)
 

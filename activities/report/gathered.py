@@ -1,8 +1,8 @@
 """The page's rows as they are gathered while the artifact is bound."""
 
 import tempfile
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from typing import ParamSpec
 
 from temporalio import activity
 
@@ -12,6 +12,7 @@ from activities.planfile import OpenPlan
 from activities.report.rows import Rows, Twins
 from quire.slots import Slot
 
+P = ParamSpec("P")
 HELD = 1 << 20
 """Bytes of them in memory; more are in a temporary file."""
 
@@ -29,24 +30,18 @@ class Gathered(Rows):
         self.packed.write(data)
 
     async def batch(self, first: int, calls: Sequence[Attempt]) -> None:
-        if self.whole:
-            async with self._beside():
-                await super().batch(first, calls)
+        await self._beside(super().batch, first, calls)
 
     async def slot(self, slot: Slot, found: Row | None, reason: str | None, attempts: Sequence[Attempt]) -> None:
-        if self.whole:
-            async with self._beside():
-                await super().slot(slot, found, reason, attempts)
+        await self._beside(super().slot, slot, found, reason, attempts)
 
     async def end(self) -> None:
-        if self.whole:
-            async with self._beside():
-                await super().end()
+        await self._beside(super().end)
 
-    @asynccontextmanager
-    async def _beside(self) -> AsyncGenerator[None]:
-        try:
-            yield
-        except Exception as error:
-            self.whole = False
-            activity.logger.warning("rows of report.html", exc_info=error)
+    async def _beside(self, tell: Callable[P, Awaitable[None]], *args: P.args, **kwargs: P.kwargs) -> None:
+        if self.whole:
+            try:
+                await tell(*args, **kwargs)
+            except Exception as error:
+                self.whole = False
+                activity.logger.warning("rows of report.html", exc_info=error)
