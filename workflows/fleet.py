@@ -2,6 +2,7 @@
 
 import asyncio
 from array import array
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -22,6 +23,8 @@ from workflows.shards import Shard, Shards
 
 SHARDS = "shards"
 """Patch that sends batches of very large runs to workflows of their own."""
+PROMPTLY = "a shard that ends is not waited for to be told"
+"""Patch of the way in which orders are sent."""
 TRIES = 3
 """How often a shard that failed or was ended by force is taken up, before its slots are given up."""
 
@@ -188,11 +191,7 @@ class Fleet(Shards):
         for shard in self.outdated():
             shard.given.orders = self.orders_of(shard)
             shard.raised = None
-            try:
-                if shard.handle is not None:
-                    await shard.handle.signal("orders", shard.given.orders)
-            except TemporalError:  # it has just ended
-                continue
+            await (tell_promptly(shard) if workflow.patched(PROMPTLY) else _tell(shard))
 
     def collect(self) -> None:
         """Let go of those that have ended."""
@@ -217,6 +216,19 @@ class Fleet(Shards):
         shard = self.active.get(report.number)
         if shard is not None:
             shard.report = report
+
+
+async def tell_promptly(shard: Shard) -> None:
+    """Send a shard its orders. The server tries for seconds to tell one that is just ending: that is not waited for."""
+    if not shard.ended:
+        telling = asyncio.create_task(_tell(shard))
+        await workflow.wait_condition(lambda: telling.done() or shard.ended)
+
+
+async def _tell(shard: Shard) -> None:
+    with suppress(TemporalError):  # it has just ended
+        if shard.handle is not None:
+            await shard.handle.signal("orders", shard.given.orders)
 
 
 def _cause(error: BaseException) -> str:

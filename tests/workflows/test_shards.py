@@ -4,10 +4,15 @@ What "very large" is, is made small here: more than ten batches.
 """
 
 import asyncio
+from datetime import timedelta
+from typing import cast
 
 import pytest
+from temporalio import workflow
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError
+from temporalio.worker import Worker
+from temporalio.workflow import ChildWorkflowHandle
 
 from quire import sharding
 from quire.progress import Progress, Result
@@ -16,6 +21,9 @@ from runtime.worker import hosted
 from simulator.options import Options
 from tests.conftest import example, lines, oq, said_to
 from tests.workflows.test_endpoint import exact, things
+from workflows.fleet import tell_promptly
+from workflows.reports import ShardInput
+from workflows.shards import Shard
 
 
 @pytest.fixture(autouse=True)
@@ -170,6 +178,34 @@ async def test_a_shard_that_is_lost_is_taken_up_again_without_its_neighbours(how
     again = simulator.stats()["answered"] - 80
     assert again <= 2, "only what the lost shard had in flight is asked again"
     assert result.usage.calls == 80
+
+
+@workflow.defn(sandboxed=False)
+class _Tells:
+    """Tells a shard that ends before the server has told it, which it tries for seconds."""
+
+    @workflow.run
+    async def run(self) -> bool:
+        shard = Shard(ShardInput.model_construct(orders=None), "", "", [])
+        shard.handle = cast(ChildWorkflowHandle, self)
+        ending = asyncio.create_task(self._end(shard))
+        await tell_promptly(shard)
+        await ending
+        return shard.ended
+
+    async def signal(self, *_: object) -> None:
+        await asyncio.sleep(3600)
+
+    async def _end(self, shard: Shard) -> None:
+        await asyncio.sleep(0.1)
+        shard.ended = True
+
+
+async def test_a_shard_that_ends_while_it_is_told_its_orders_is_not_waited_for(client):
+    async with Worker(client, task_queue="tells", workflows=[_Tells]):
+        assert await client.execute_workflow(
+            _Tells.run, id="tells", task_queue="tells", execution_timeout=timedelta(seconds=10)
+        )
 
 
 async def reset(client: Client, name: str) -> None:
