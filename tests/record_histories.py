@@ -25,6 +25,7 @@ from tests.conftest import example
 
 HERE = Path(__file__).parent / "histories"
 SMALL = {"size": 2}
+IN_SHARDS = ("sharded", "sharded-told")
 SMALL_SHARDS, USUAL_SHARDS = (10, 8), (sharding.SHARDED, sharding.MOST)
 """So that a recorded run in shards is a small one; it must be replayed by the same figures."""
 CASES: dict[str, tuple[str, Options, dict[str, Any]]] = {
@@ -63,6 +64,11 @@ CASES: dict[str, tuple[str, Options, dict[str, Any]]] = {
         {"target": 200, "batching": {"size": 1, "concurrency": 24}},
     ),
     "sharded": ("oq_suite", Options(), {"target": 40, "batching": {"size": 1, "concurrency": 8}}),
+    "sharded-told": (
+        "oq_suite",
+        Options(latency=0.1, too_few=0.1),
+        {"target": 40, "batching": {"size": 1, "concurrency": 8}},
+    ),
     "logged": (
         "oq_suite",
         Options(),
@@ -127,7 +133,7 @@ async def main() -> None:
         ) as environment:
             await embedded.prepare(environment.client)
             for name in CASES:
-                sharding.SHARDED, sharding.MOST = SMALL_SHARDS if name == "sharded" else USUAL_SHARDS
+                sharding.SHARDED, sharding.MOST = SMALL_SHARDS if name in IN_SHARDS else USUAL_SHARDS
                 if not (HERE / f"{name}.json").exists():
                     await record(environment.client, name, store)
 

@@ -15,7 +15,7 @@ from quire.progress import Progress, Result
 from runtime.worker import hosted
 from simulator.options import Options
 from tests.conftest import made, oq
-from tests.record_histories import SMALL_SHARDS
+from tests.record_histories import IN_SHARDS, SMALL_SHARDS
 from workflows.generate_artifact import GenerateArtifact
 from workflows.shard import GenerateShard
 
@@ -120,7 +120,7 @@ async def test_pause_holds_and_finish_now_binds(client, simulator, tmp_path):
 
 @pytest.mark.parametrize("file", sorted(HISTORIES.glob("*.json")), ids=lambda file: file.stem)
 async def test_recorded_histories_replay(file, monkeypatch):
-    if file.stem == "sharded":
+    if file.stem in IN_SHARDS:
         monkeypatch.setattr(sharding, "SHARDED", SMALL_SHARDS[0])
         monkeypatch.setattr(sharding, "MOST", SMALL_SHARDS[1])
     history = WorkflowHistory.from_json(f"history-{file.stem}", file.read_text())
