@@ -20,7 +20,8 @@ from simulator.server import SimulatorServer
 from tests.conftest import ROOT
 from tests.runtime.conftest import Shell, lives, until
 
-BATCHES, IN_FLIGHT, LATENCY, WORKERS = 200, 32, 0.15, 4
+BATCHES, IN_FLIGHT, LATENCY, WORKERS = 1200, 32, 0.15, 4
+"""Of few calls, a dozen of which go into one activity, chance decides who makes how many."""
 
 
 class Crew:
