@@ -24,7 +24,7 @@ from tests.conftest import made
 from tests.workflows.test_endpoint import exact, things
 from tests.workflows.test_steering import begun
 
-SPAN, START = 10.0, 3.0
+SPAN, START = 12.0, 3.0
 """Seconds of the windows that are looked at, and of the start, which has its burst: a minute is too long for a test."""
 
 
@@ -66,9 +66,8 @@ async def measured(client, simulator, tmp_path, name: str, limits: dict, seconds
 @pytest.mark.parametrize("limits", [{"rpm": 1200}, {"tpm": 120_000}], ids=["rpm", "tpm"])
 async def test_two_workers_and_two_runs_keep_to_the_rate_and_reach_it(client, simulator, tmp_path, limits):
     most, reached = await measured(client, simulator, tmp_path, next(iter(limits)), limits, 18)
-    # a burst is a second's worth: 10 % of ten seconds, less than 2 % of a minute; what leaves in time may arrive half a
-    # second late on a busy machine
-    assert most <= 1.15 and 0.8 <= reached <= 1.05
+    # a burst is a second's worth: 8 % of twelve seconds, less than 2 % of a minute; the rest is for what arrives late
+    assert most <= 1.10 and 0.8 <= reached <= 1.05
 
 
 async def test_a_call_whose_turn_is_far_off_gives_its_place_back_and_comes_again(
