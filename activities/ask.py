@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -51,15 +51,31 @@ async def ask(
     retryable or not, where no answer came.
     """
     key, part = f"responses/{name}.json", f"responses/{name}.part"
-    if (known := await store.get(key)) is not None:
-        return Answer.load(known)
     stream = expected >= LONG_ANSWER if model.stream == "auto" else model.stream
-    if stream and (begun := await store.get(part)) is not None:  # a worker died in mid-answer: what came is the answer
-        return Answer.load(await store.put_once(key, begun))
-    if shared and (paid := await reuse.find(store, name)) is not None:
-        return Answer.load(await store.put_once(key, replace(paid, reused=True).dump()))
-    answer = await _answered(Call(store, endpoints, model, body, part, stream=stream, expected=expected))
-    return await _filed(store, key, answer)
+    async with _alone(endpoints.alone(store.where(key))):
+        if (known := await store.get(key)) is not None:
+            return Answer.load(known)
+        if stream and (begun := await store.get(part)) is not None:  # a worker died in mid-answer: this is the answer
+            return Answer.load(await store.put_once(key, begun))
+        if shared and (paid := await reuse.find(store, name)) is not None:
+            return Answer.load(await store.put_once(key, replace(paid, reused=True).dump()))
+        answer = await _answered(Call(store, endpoints, model, body, part, stream=stream, expected=expected))
+        return await _filed(store, key, answer)
+
+
+@asynccontextmanager
+async def _alone(lock: asyncio.Lock) -> AsyncGenerator[None]:
+    """Wait for the very same call, should it be in flight: after a reset, the activity that made it goes on beside the
+    one that is to make it anew until the server tells it to end."""
+    if lock.locked():
+        with _heartbeats(BEAT, lambda: 0):
+            await lock.acquire()
+    else:
+        await lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 async def _filed(store: Store, key: str, answer: Answer) -> Answer:
@@ -150,7 +166,8 @@ def _about_form(error: APIStatusError) -> bool:
 
 
 async def _answered(call: Call) -> Answer:
-    with failing(call.endpoints, call.model), _heartbeats(call):
+    every = 1.0 if call.stream else BEAT
+    with failing(call.endpoints, call.model), _heartbeats(every, lambda: call.items):
         return await call.made()
 
 
@@ -178,12 +195,12 @@ def failing(endpoints: Endpoints, model: ModelChoice) -> Generator[None]:
 
 
 @contextmanager
-def _heartbeats(call: Call) -> Generator[None]:
-    loop, every = asyncio.get_running_loop(), 1.0 if call.stream else BEAT
+def _heartbeats(every: float, items: Callable[[], int]) -> Generator[None]:
+    loop = asyncio.get_running_loop()
 
     def beat() -> None:
         nonlocal next_one
-        activity.heartbeat(call.items, waited())
+        activity.heartbeat(items(), waited())
         next_one = loop.call_later(every, beat)
 
     next_one = loop.call_later(every, beat)  # a task of its own would be as dear as the client's work

@@ -1,9 +1,11 @@
 """The endpoints of one worker process: clients, and what is learned of each while it is used."""
 
+import asyncio
 import os
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from activities.body import FORMS, OPENAI, Form
 from activities.failures import setup_error
@@ -37,6 +39,7 @@ class Endpoints:
     _forms: dict[tuple[str, str], Form] = field(default_factory=dict[tuple[str, str], Form])
     _throttles: defaultdict[tuple[str, str], Throttle] = field(default_factory=lambda: defaultdict(Throttle))
     _paces: dict[tuple[str, str], Pace] = field(default_factory=dict[tuple[str, str], Pace])
+    _alone: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary[str, asyncio.Lock])
 
     def address(self, model: ModelChoice) -> str:
         """Where calls go."""
@@ -53,6 +56,13 @@ class Endpoints:
     def throttle(self, model: ModelChoice) -> Throttle:
         """What bounds the calls in flight of this endpoint and model, for all runs of this worker."""
         return self._throttles[self.address(model), model.name]
+
+    def alone(self, where: str) -> asyncio.Lock:
+        """What the call whose answer is to lie there holds: of the same call, this worker makes one at a time."""
+        lock = self._alone.get(where)
+        if lock is None:
+            lock = self._alone[where] = asyncio.Lock()
+        return lock
 
     def pace(self, model: ModelChoice) -> Pace | None:
         """What calls wait for where this endpoint and model have rates, by this choice or by another run's."""
