@@ -14,14 +14,15 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 
 from activities import reuse, wire
 from activities.answer import Answer
+from activities.attempts import attempt as attempt_now
+from activities.attempts import waited
 from activities.body import Form, in_form
 from activities.endpoint import Endpoints
 from activities.failures import UnusableAnswer, again, from_status
 from activities.prompt import asked, filed
 from activities.store import Store, StoreError
 from activities.throttle import turn_for
-from activities.turn import attempt as attempt_now
-from activities.turn import turn, waited
+from activities.turn import turn
 from quire.request import ModelChoice
 from recipes.spine import Question
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from activities.answer import Answer
+from activities.attempts import attempt
 from activities.bound import Row, Shelf, rejections, rounds
 from activities.store import Store
-from activities.turn import attempt
 from quire.outcome import Outcome
 from quire.slots import Batch, Slot
 

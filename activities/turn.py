@@ -3,12 +3,12 @@
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from openai import APIStatusError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.attempts import waited
 from activities.endpoint import Endpoints
 from quire.contracts import TURN
 from quire.request import ModelChoice
@@ -55,14 +55,3 @@ async def turn(endpoints: Endpoints, model: ModelChoice, prompt: int, expected: 
         raise
     finally:
         pace.settle(0, spent - tokens)
-
-
-def waited() -> int:
-    """How many attempts of this activity were spent in waiting for a turn."""
-    details: Any = activity.info().heartbeat_details if activity.in_activity() else ()
-    return int(details[1]) if len(details) > 1 else 0
-
-
-def attempt() -> int:
-    """Which attempt at an answer this is, from 1."""
-    return max(1, activity.info().attempt - waited()) if activity.in_activity() else 1

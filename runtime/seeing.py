@@ -1,6 +1,7 @@
 """A run from the person's side: begin it, see it through, tell what came of it."""
 
 import asyncio
+import importlib
 import signal
 from pathlib import Path
 
@@ -43,6 +44,9 @@ async def run_checked(
 ) -> Ended:
     """Start a run, or attach to the one of this id, and see it through. `named` gives a new id its name; a `priority`
     holds for a live run that is there already, too."""
+    if not detach:
+        # what calls need takes a third of a second to import: that goes on while the server is waited for
+        asyncio.get_running_loop().run_in_executor(None, importlib.import_module, "activities.generate")
     async with connected(start_embedded=True) as connection:
         name = id or new_id(checked.request, named)
         known = await find(connection.client, name)

@@ -42,6 +42,11 @@ def test_a_worker_at_rest_holds_neither_the_client_of_a_model_nor_a_terminal():
     assert "temporalio" in found and not found & (OF_CALLS | OF_A_TERMINAL)
 
 
+def test_a_command_that_looks_at_runs_holds_no_client_of_a_model():
+    found = imported("-c", "import runtime.seeing, runtime.summary")
+    assert "temporalio" in found and not found & OF_CALLS
+
+
 def test_help_lists_every_command_with_its_sentence(shell):
     shown = shell("--help")
     assert shown.returncode == 0

@@ -12,9 +12,9 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
+from activities.attempts import waited
 from activities.endpoint import Endpoints
 from activities.leases import keeper, of_server
-from activities.turn import waited
 from quire.contracts import RATES
 from quire.rates import Ask
 from quire.request import ModelChoice
