@@ -25,6 +25,8 @@ SHARDS = "shards"
 """Patch that sends batches of very large runs to workflows of their own."""
 PROMPTLY = "a shard that ends is not waited for to be told"
 """Patch of the way in which orders are sent."""
+LATE = "what a shard had given up before it heard of a retry is opened again"
+"""Patch of what comes of such slots: they were counted in the answer to the person who asked."""
 TRIES = 3
 """How often a shard that failed or was ended by force is taken up, before its slots are given up."""
 
@@ -121,6 +123,8 @@ class Fleet(Shards):
                         return
                     self.run.warn(f"shard {shard.given.number} was taken up again: {_cause(error)}")
             sharing.absorb(self.run.state, ended, shard.given.groups)
+            if ended.failed_slots and ended.retries < self.run.state.retries and workflow.patched(LATE):
+                self.run.state.retry_late([slot.slot for slot in ended.failed_slots])
             if ended.stopped and not self.run.state.stopped:
                 self.run.state.stopped, self.run.state.fatal = ended.stopped, ended.fatal
         except Exception as error:  # a mistake of ours must fail the workflow task, and not hang the run

@@ -82,3 +82,5 @@ class Ended(Report):
     tokens_per_item: int
     seconds_a_call: float
     calls_timed: int
+    retries: int = 0
+    """How often it had opened failed slots again by hand."""

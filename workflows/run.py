@@ -176,7 +176,7 @@ class Run:
             workflow_id=workflow.info().workflow_id,
             recipe=self.request.recipe,
             stage=self.stage,
-            in_flight=self.places,
+            in_flight=self.places + (self.fleet.unheard() if self.fleet else 0),
             concurrency=self.request.batching.concurrency,
             waits=waits,
             why=why,

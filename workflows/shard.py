@@ -114,6 +114,7 @@ class ShardRun(Run):
             tokens_per_item=state.tokens_per_item,
             seconds_a_call=state.seconds_a_call,
             calls_timed=state.calls_timed,
+            retries=state.retries,
         )
 
 

@@ -68,6 +68,10 @@ class Shards:
             if shard.report is not None and not shard.ended  # else it is in the run's own counts
         ]
 
+    def unheard(self) -> int:
+        """Calls that may be in flight in shards which have told nothing yet."""
+        return sum(shard.given.orders.share for shard in self.active.values() if not (shard.report or shard.ended))
+
     def rows(self) -> list[ShardRow]:
         """The shards at work, for the run's page."""
         return [

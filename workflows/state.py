@@ -238,17 +238,25 @@ class State(BaseModel):
     def retry(self, number: int | None = None) -> int:
         """Open all failed slots again, for the `number`th time; how many there are."""
         numbers = sorted(slot.slot for slot in self.failed)
-        for group in self._groups_of(numbers):
-            group.failed -= 1
-        self.failed = []
         self.retries = self.retries + 1 if number is None else number
         self.rounds += 1
+        return self._open_again(numbers, f"r{self.retries}")
+
+    def retry_late(self, numbers: list[int]) -> None:
+        """The same for slots of a shard that ended before it was told."""
+        self._open_again(sorted(numbers), f"r{self.retries}late")
+
+    def _open_again(self, numbers: list[int], label: str) -> int:
+        for group in self._groups_of(numbers):
+            group.failed -= 1
+        mine = set(numbers)
+        self.failed = [slot for slot in self.failed if slot.slot not in mine]
         roots = self._roots(numbers)
         again = set(roots) & set(self.batches_failed)
         self.batches_failed = [root for root in self.batches_failed if root not in again]
         self.batches.failed -= len(again)
         self.recounted += sorted(again)
-        self._send_again(roots, f"r{self.retries}")
+        self._send_again(roots, label)
         return len(numbers)
 
     def _send_again(self, roots: dict[int, list[int]], label: str, *, avoid: int = 0) -> None:

@@ -97,6 +97,7 @@ async def test_pause_width_finish_and_resume_reach_all_shards(client, simulator,
         await asyncio.sleep(1)
         assert simulator.stats()["calls"] == calls, "nothing starts while it is paused"
         await handle.execute_update("set_concurrency", 24)
+        simulator.simulator.options = Options(latency=1.0)  # a busy machine takes a while to begin ten calls
         await handle.signal("resume")
         simulator.simulator.tally.max_in_flight = 0
         await until(handle, lambda p: p.items > calls + 40)
@@ -116,23 +117,41 @@ async def test_cancelling_keeps_what_every_shard_has(client, simulator, tmp_path
         await handle.cancel()
         result = await handle.result()
     assert result.verdict == "cancelled" and result.items == simulator.stats()["answered"]
-    statuses = {shard.status for shard in await shards_of(client, "sharded-cancelled")}
-    assert WorkflowExecutionStatus.RUNNING not in statuses
+    for shard in await shards_of(client, "sharded-cancelled"):  # the list itself may lag behind
+        shown = await client.get_workflow_handle(shard.id).describe()
+        assert shown.status != WorkflowExecutionStatus.RUNNING
 
 
 async def test_failed_slots_of_shards_are_opened_again_and_a_plan_made_longer(client, simulator, tmp_path):
-    simulator.simulator.options = Options(latency=0.3, poison=r"slot (3|20|41):")
+    simulator.simulator.options = Options(latency=0.3, poison=r"slot (3|10|25):")
     batching = {"size": 1, "concurrency": 4}
     request = oq(tmp_path, target=60, batching=batching, retry={"attempts": 1}, on_failure="skip")
     async with hosted(client):
         handle = await start(client, request, "sharded-retried")
         await until(handle, lambda p: p.failed == 3)  # a slot that fails later is not opened again by this
-        simulator.simulator.options = Options(latency=0.05)
+        simulator.simulator.options = Options(latency=0.3)
         assert "open again" in await handle.execute_update("retry_failed")
         assert await handle.execute_update("extend", 30) == "90 tests in all"
+        simulator.simulator.options = Options(latency=0.05)
         result = await handle.result()
     assert (result.verdict, result.items) == ("complete", 90)
     assert result.batches.completed == 90
+
+
+@pytest.mark.parametrize("turn", range(3))  # in about one of three a shard ends before it is told
+async def test_what_a_shard_gave_up_is_opened_again_though_it_ends_before_it_is_told(turn, client, simulator, tmp_path):
+    simulator.simulator.options = Options(latency=0.2, poison=r"slot (5|13|20):")  # the last but two of three shards
+    batching = {"size": 1, "concurrency": 4}
+    request = oq(tmp_path, target=60, batching=batching, retry={"attempts": 1}, on_failure="skip")
+    async with hosted(client):
+        handle = await start(client, request, f"sharded-late-{turn}")
+        await until(handle, lambda p: p.failed >= 1)
+        simulator.simulator.options = Options(latency=0.05)
+        said = await handle.execute_update("retry_failed")
+        result = await handle.result()
+    assert result.failed_total <= 3 - int(said.split()[0]), f"{said}; then {result.items} of 60"
+    assert result.batches.completed == result.items == 60 - result.failed_total
+    assert result.batches.failed == result.failed_total
 
 
 async def test_a_budget_holds_over_all_shards(client, simulator, tmp_path):
@@ -163,11 +182,11 @@ async def test_what_must_be_mended_pauses_all_shards_until_resumed(client, simul
 
 @pytest.mark.parametrize("how", ["terminated", "reset"])
 async def test_a_shard_that_is_lost_is_taken_up_again_without_its_neighbours(how, client, simulator, tmp_path):
-    simulator.simulator.options = Options(latency=0.2)
+    simulator.simulator.options = Options(latency=0.5)
     name = f"sharded-{how}"
     async with hosted(client):
         handle = await start(client, things(tmp_path, 80, batching={"size": 1, "concurrency": 16}), name)
-        await until(handle, lambda p: p.items > 10)
+        await until(handle, lambda p: p.items > 0)
         shard = client.get_workflow_handle(f"{name}/shard-002")
         if how == "terminated":
             await shard.terminate("a test")
