@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 from uuid import uuid4
 
-from activities.mlflow_client import Tracker, told
+from activities.mlflow_client import Tracker, TrackingError, told
 from activities.planfile import OpenPlan
 from activities.store import Store, digest
 
@@ -61,8 +61,13 @@ async def claim(plan: OpenPlan, tracker: Tracker) -> Claim:
     if (known := await store.get(f"{folder}/run")) is not None:
         return Claim(tracker, store, folder, key, experiment, known.decode())
     tags = {"quire.workflow_id": store.workflow_id, "quire.recipe": plan.request.recipe, "quire.store": store.address}
-    uri = said.tracking_uri
-    mine = await asyncio.to_thread(told, uri, tracker.run, experiment, key, store.workflow_id, params(plan), tags)
+    wanted = experiment, key, store.workflow_id, params(plan), tags
+    try:
+        mine = await asyncio.to_thread(told, said.tracking_uri, tracker.run, *wanted)
+    except TrackingError:  # it may have found another's, which went meanwhile because a third was noted first
+        if (known := await store.get(f"{folder}/run")) is None:
+            raise
+        return Claim(tracker, store, folder, key, experiment, known.decode())
     run = await _first(store, f"{folder}/run", mine, tracker, tracker.drop_run)
     return Claim(tracker, store, folder, key, experiment, run)
 

@@ -11,6 +11,7 @@ from collections import Counter
 import pytest
 from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from activities import planfile
 from activities.mlflow_claim import claim
@@ -136,7 +137,10 @@ async def _logging(handle, *, at_least: int) -> None:
     for _ in range(1200):
         pending = (await handle.describe()).raw_description.pending_activities
         if any(one.activity_type.name == "log" and one.state == begun for one in pending):
-            progress = await handle.query("progress")
+            try:
+                progress = await handle.query("progress")
+            except RPCError:  # the worker is not up yet
+                continue
             assert progress["batches"]["completed"] < 20, "the worker is to be killed before the end"
             if progress["batches"]["completed"] >= at_least:
                 return
