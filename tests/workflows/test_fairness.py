@@ -1,7 +1,6 @@
 """A run of ten batches behind one of many hundred: it takes about as long as alone, whatever it is that is scarce."""
 
 import math
-import time
 from pathlib import Path
 
 import pytest
@@ -11,36 +10,55 @@ from temporalio.client import Client
 from activities import ask, throttle
 from benchmarks.harness import things
 from quire import bundling, sharding
+from quire.request import Request
 from runtime import ranks
 from runtime.errors import SetupError
 from runtime.runs import Handle, start, start_again
 from runtime.worker import Hosted, hosted
 from simulator.options import Options
+from simulator.server import SimulatorServer
 from tests.conftest import example
 from tests.workflows.test_steering import until
 
-LATENCY, TWICE = 0.2, 2.0
-BOOKKEEPING = 2.0
-"""Seconds that a busy machine may add to what takes half a second alone; first come, first served takes ten."""
+LATENCY = 0.2
+IN_TURN = 25
+"""Calls of a run in full flight that may begin from when ten others wait until the last of those has begun: one for one
+they are about ten, and at most eight that have their places. First come, first served they are all that wait already,
+more than eighty."""
 
 
-async def seconds(client: Client, store: Path, name: str, priority: int | None = None) -> float:
-    """How long a run of ten batches takes."""
-    began = time.perf_counter()
-    result = await (await start(client, name, things(str(store), 10, batching={"size": 1}), priority=priority)).result()
-    assert result.items == 10
-    return time.perf_counter() - began
+FEW = "Make few things."
 
 
-async def behind(client: Client, store: Path, name: str, *, width: int = 90, priority: int | None = None) -> float:
-    """The same while one of six hundred is in full flight, which is finished early."""
-    request = things(str(store), 600, batching={"size": 1, "concurrency": width})
-    big = await start(client, f"{name}-big", request)
+def few(store: Path, count: int = 10, **batching: int) -> Request:
+    """A request of whose calls the endpoint can tell that they are this run's."""
+    said = {"batching": {"size": 1, **batching}}
+    inputs = {**things(str(store), count).inputs, "instructions": FEW}
+    return things(str(store), count, inputs=inputs, **said)
+
+
+def of_few(simulator: SimulatorServer) -> list[bool]:
+    """Of each call in turn: whether it is one of those."""
+    return [FEW in str(body["messages"]) for body in list(simulator.simulator.bodies)]
+
+
+async def passed_by(
+    client: Client, simulator: SimulatorServer, store: Path, name: str, *, width: int = 90, priority: int | None = None
+) -> int:
+    """How many calls of a run of six hundred, in full flight, begin while one of ten has calls that wait."""
+    simulator.simulator.options = Options(latency=LATENCY, record=True)
+    big = await start(client, f"{name}-big", things(str(store), 600, batching={"size": 1, "concurrency": width}))
     await until(big, lambda progress: progress.items >= 20)
-    took = await seconds(client, store, f"{name}-small", priority)
+    small = await start(client, f"{name}-small", few(store, concurrency=10), priority=priority)
+    await until(small, lambda progress: progress.in_flight > 0)
+    since = len(of_few(simulator))
+    assert (await small.result()).items == 10
+    whose = of_few(simulator)
+    assert sum(whose) == 10
+    last = max(at for at, mine in enumerate(whose) if mine)
     await big.signal("finish_now")
     assert (await big.result()).items < 600, "it was over too soon to be in anybody's way"
-    return took
+    return whose[since:last].count(False)
 
 
 def pinned(worker: Hosted, places: int) -> None:
@@ -51,41 +69,34 @@ def pinned(worker: Hosted, places: int) -> None:
 
 @pytest.fixture
 def singly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each call an activity of its own: one that holds many has its slot for two seconds."""
-    monkeypatch.setattr(bundling, "FELT", math.inf)
+    """Each call an activity of its own: the server takes turns activity by activity, and not call by call."""
+    for bound in ("FELT", "FEW"):
+        monkeypatch.setattr(bundling, bound, math.inf)
 
 
 @pytest.mark.parametrize("priority", [None, 1])
 async def test_where_slots_are_scarce_the_server_serves_the_runs_in_turn(client, simulator, tmp_path, singly, priority):
-    simulator.simulator.options = Options(latency=LATENCY)
     async with hosted(client, slots=8):
-        await seconds(client, tmp_path, f"slots-{priority}-first")
-        alone = await seconds(client, tmp_path, f"slots-{priority}-alone")
-        took = await behind(client, tmp_path, f"slots-{priority}", priority=priority)
-    assert took < TWICE * alone + BOOKKEEPING, f"{alone:.2f} s alone, {took:.2f} s behind"
+        assert await passed_by(client, simulator, tmp_path, f"slots-{priority}", priority=priority) <= IN_TURN
 
 
 async def test_where_the_endpoint_is_throttled_the_worker_serves_the_runs_in_turn(client, simulator, tmp_path):
-    simulator.simulator.options = Options(latency=LATENCY)
     async with hosted(client) as worker:
         pinned(worker, 8)
-        await seconds(client, tmp_path, "throttled-first")
-        alone = await seconds(client, tmp_path, "throttled-alone")
-        took = await behind(client, tmp_path, "throttled", width=200)
-    assert took < TWICE * alone + BOOKKEEPING, f"{alone:.2f} s alone, {took:.2f} s behind"
+        assert await passed_by(client, simulator, tmp_path, "throttled", width=200) <= IN_TURN
 
 
 async def test_a_low_priority_waits_where_slots_are_scarce(client, simulator, tmp_path, singly):
-    simulator.simulator.options = Options(latency=LATENCY)
+    simulator.simulator.options = Options(latency=LATENCY, record=True)
     async with hosted(client, slots=4):
         low = things(str(tmp_path), 120, batching={"size": 1, "concurrency": 40})
         first = await start(client, "low", low, priority=5)
         await until(first, lambda progress: progress.items >= 4)
-        high = await start(client, "high", low, priority=1)
-        await high.result()
-        assert (await first.query("progress", result_type=None))["items"] < 60
+        await (await start(client, "high", few(tmp_path, 100, concurrency=40), priority=1)).result()
         await first.signal("finish_now")
         await first.result()
+    places = [at for at, mine in enumerate(of_few(simulator)) if mine]
+    assert places[79] - places[0] - 79 <= 8, "while the high one has calls that wait, those of the low one do"
 
 
 async def seen_by(monkeypatch: pytest.MonkeyPatch) -> list[throttle.Turn]:

@@ -110,9 +110,12 @@ async def test_pause_holds_and_finish_now_binds(client, simulator, tmp_path):
             result_type=Result,
             start_signal="pause",
         )
+        async with asyncio.timeout(30):
+            while (await handle.query("progress", result_type=Progress)).stage != "paused":
+                await asyncio.sleep(0.05)
         await asyncio.sleep(1)
         shown = await handle.query("progress", result_type=Progress)
-        assert shown.stage == "paused" and shown.items == 0
+        assert (shown.stage, shown.items, simulator.stats()["calls"]) == ("paused", 0, 0)
         await handle.signal("finish_now")
         result = await handle.result()
     assert result.verdict == "failed" and "finished early" in result.warnings[0]

@@ -6,7 +6,8 @@ import pytest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from quire.contracts import GenerateSeveralInput
+from activities import relay
+from quire.contracts import GenerateSeveralInput, Several
 from quire.progress import Progress, Result
 from runtime.worker import hosted
 from simulator.options import Options
@@ -19,24 +20,32 @@ async def made(client: Client, tmp_path, name: str, count: int, **batching) -> R
     return await client.execute_workflow("GenerateArtifact", request, id=name, task_queue="quire", result_type=Result)
 
 
-async def several_in(client: Client, name: str) -> list[GenerateSeveralInput]:
-    found: list[GenerateSeveralInput] = []
+async def several_in(client: Client, name: str) -> list[tuple[bool, int]]:
+    """Of each activity of several calls: whether it was to stand behind another, and how many workers the run had heard
+    of when it sent it. What ends during a workflow task is in the history behind what that task sends."""
+    found, workers, kinds = list[tuple[bool, int]](), set[str](), dict[int, str]()
+    decode = pydantic_data_converter.decode
     async for event in client.get_workflow_handle(name).fetch_history_events():
-        said = event.activity_task_scheduled_event_attributes
-        if said.activity_type.name == "generate_several":
-            given = await pydantic_data_converter.decode(said.input.payloads, [GenerateSeveralInput])
-            found.append(given[0])
+        sent, done = event.activity_task_scheduled_event_attributes, event.activity_task_completed_event_attributes
+        kinds[event.event_id] = sent.activity_type.name
+        if sent.activity_type.name == "generate_several":
+            (given,) = await decode(sent.input.payloads, [GenerateSeveralInput])
+            found.append((bool(given.behind), len(workers)))
+        elif kinds.get(done.scheduled_event_id) == "generate_several":
+            (made,) = await decode(done.result.payloads, [Several])
+            workers.add(made.worker)
     return found
 
 
-async def test_the_next_activity_stands_behind_and_the_width_holds(client, simulator, tmp_path):
-    simulator.simulator.options = Options(latency=0.1)
+async def test_the_next_activity_stands_behind_and_the_width_holds(client, simulator, tmp_path, monkeypatch):
+    monkeypatch.setattr(relay, "ARRIVES", 5.0)  # on a busy machine the one ahead may come late
+    simulator.simulator.options = Options(latency=0.5)  # and twenty calls take a while to begin
     async with hosted(client):
-        result = await made(client, tmp_path, "relayed", 600, concurrency=24)
-    exact(tmp_path, "relayed", result, 600)
-    assert sum(bool(given.behind) for given in await several_in(client, "relayed")) > 5
+        result = await made(client, tmp_path, "relayed", 400, concurrency=24)
+    exact(tmp_path, "relayed", result, 400)
+    assert sum(behind for behind, _ in await several_in(client, "relayed")) > 5
     assert 20 <= simulator.stats()["max_in_flight"] <= 24
-    assert result.usage.calls == simulator.stats()["answered"] == 600
+    assert result.usage.calls == simulator.stats()["answered"] == 400
 
 
 async def test_with_two_workers_the_width_holds_as_well(client, simulator, tmp_path):
@@ -46,8 +55,9 @@ async def test_with_two_workers_the_width_holds_as_well(client, simulator, tmp_p
     exact(tmp_path, "two-relays", result, 400)
     assert simulator.stats()["max_in_flight"] <= 24
     assert result.usage.calls == simulator.stats()["answered"] == 400
-    given = await several_in(client, "two-relays")
-    assert not any(one.behind for one in given[len(given) // 2 :])  # only of the first ones nobody knows better
+    sent = await several_in(client, "two-relays")
+    assert max(workers for _, workers in sent) == 2
+    assert not any(behind for behind, workers in sent if workers == 2)
 
 
 async def test_calls_that_fail_in_such_an_activity_are_sent_again_one_by_one(client, simulator, tmp_path):
@@ -64,8 +74,9 @@ async def test_nothing_waits_behind_calls_that_are_long(client, simulator, tmp_p
     async with hosted(client):
         result = await made(client, tmp_path, "long", 160, concurrency=32)
     exact(tmp_path, "long", result, 160)
-    given = await several_in(client, "long")
-    assert given and not any(one.behind for one in given[len(given) // 2 :])
+    sent = await several_in(client, "long")
+    assert any(behind for behind, _ in sent), "of the first ones nobody knows how long they take"
+    assert not any(behind for behind, workers in sent if workers)
 
 
 @pytest.mark.parametrize("order", ["pause", "width"])
