@@ -1,10 +1,10 @@
 """What the benchmarks share: a real server, a worker, a simulator, one request after another."""
 
 import os
-import socket
+import random
 import tempfile
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from runtime import embedded, logs
 from runtime.connect import connected
 from runtime.worker import hosted
 from simulator.options import Options
-from simulator.server import SimulatorServer
+from simulator.server import SimulatorServer, listening
 
 ITEM: dict[str, Any] = {
     "type": "object",
@@ -56,7 +56,7 @@ async def server() -> AsyncGenerator[tuple[Client, str]]:
     logs.configure()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
-        os.environ |= {"QUIRE_HOME": str(home), "QUIRE_PORT": str(_free_port())}
+        os.environ |= {"QUIRE_HOME": str(home), "QUIRE_PORT": str(free_port())}
         try:
             async with connected(start_embedded=True) as connection:
                 yield connection.client, str(Path(folder) / "store")
@@ -64,14 +64,14 @@ async def server() -> AsyncGenerator[tuple[Client, str]]:
             await embedded.stop(home)
 
 
-def _free_port() -> int:
-    """A port that nobody has now, whose neighbour 1000 above, the Web UI's, is very likely free too."""
-    while True:
-        with socket.socket() as sock:
-            sock.bind(("127.0.0.1", 0))
-            port = int(sock.getsockname()[1])
-            if port < 64_000:
-                return port
+def free_port() -> int:
+    """A port whose neighbour a thousand above, the Web UI's, is free too. Those from 32768 on are for connections."""
+    for port in random.sample(range(20_000, 31_000), 1000):
+        with suppress(OSError):
+            for one in (port, port + 1000):
+                listening(one).close()
+            return port
+    raise SystemExit("no two ports are free")
 
 
 async def run(client: Client, request: Request, name: str, options: Options) -> tuple[Result, dict[str, Any]]:

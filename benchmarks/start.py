@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 from statistics import median
 
+from benchmarks.harness import free_port
 from runtime import embedded
-from simulator.server import SimulatorServer, listening
+from simulator.server import SimulatorServer
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "examples" / "oq_suite.yaml"
@@ -56,19 +57,7 @@ def _place(home: Path, base_url: str) -> dict[str, str]:
     """An environment with a home, a port and a model of its own."""
     away = ("OPENAI_", "TEMPORAL_", "QUIRE_")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(away)}
-    return kept | {"OPENAI_BASE_URL": base_url, "QUIRE_HOME": str(home), "QUIRE_PORT": str(_free_port())}
-
-
-def _free_port() -> int:
-    """A port whose neighbour a thousand above, the Web UI's, is free too."""
-    for port in range(20_000, 30_000):
-        try:
-            listening(port).close()
-            listening(port + 1000).close()
-        except OSError:
-            continue
-        return port
-    raise SystemExit("no two ports are free")
+    return kept | {"OPENAI_BASE_URL": base_url, "QUIRE_HOME": str(home), "QUIRE_PORT": str(free_port())}
 
 
 def _help(place: dict[str, str]) -> float:
