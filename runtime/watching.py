@@ -17,6 +17,8 @@ from runtime.shows import JsonLines, Lines, Screen, Show
 
 PAUSE, LONGEST = 0.4, 2.0
 """Seconds between two looks: as many as the last look took, so that a very large run is looked at less often."""
+LOOKS = 5
+"""How often an ended run is looked at until its end is seen: a busy worker may leave a look unanswered."""
 PATIENCE = 120.0
 """Seconds that a server may be away before the watching ends."""
 
@@ -66,7 +68,7 @@ async def follow(
                 await asyncio.wait({ended, stopping}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
             if not ended.done():
                 return "stopped"
-            last = await looker.look()
+            last = await _last(looker)
             for show in shown:
                 show.show(last, last=True)
         return "ended"
@@ -74,6 +76,16 @@ async def follow(
         for task in (ended, stopping):
             task.cancel()
         await asyncio.gather(ended, stopping, return_exceptions=True)
+
+
+async def _last(looker: Looker) -> Look:
+    """The run as it ended, or as it was last seen where nobody tells."""
+    look = await looker.look()
+    for _ in range(LOOKS - 1):
+        if look.progress is not None and look.progress.stage == "done":
+            break
+        look = await looker.look()
+    return look
 
 
 async def _end(handle: Handle) -> None:

@@ -14,12 +14,12 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from quire.progress import Result
+from quire.progress import Progress, Result
 from quire.request import Request
-from runtime import embedded
+from runtime import embedded, looking
 from runtime.diagnosis import diagnosed
 from runtime.looking import Look
-from runtime.runs import Handle, start
+from runtime.runs import Handle, progress_of, start
 from runtime.summary import lines, summary_of
 from runtime.watching import Unreachable, follow
 from runtime.worker import hosted
@@ -124,7 +124,7 @@ async def test_a_server_that_comes_back_is_waited_for_and_the_run_seen_to_its_en
             await asyncio.sleep(0.05)
     while "server" not in noted.kinds():
         await asyncio.sleep(0.05)
-    (told,) = {look.trouble.said for look in noted.looks if look.trouble}
+    (told,) = {look.trouble.said for look in noted.looks if look.trouble and look.trouble.kind == "server"}
     assert f"127.0.0.1:{port} does not answer" in told and "uv run starter.py up" in told
     async with server(port, tmp_path / "temporal.db"):
         assert await asyncio.wait_for(watching, 60) == "ended"
@@ -136,6 +136,20 @@ async def test_a_server_that_comes_back_is_waited_for_and_the_run_seen_to_its_en
 async def _worked_on(client: Client, stop: asyncio.Event) -> None:
     async with hosted(client):
         await stop.wait()
+
+
+async def test_the_end_is_shown_though_a_busy_worker_leaves_looks_unanswered(client, simulator, tmp_path, monkeypatch):
+    noted, unanswered = Noted(), [None] * 3
+    monkeypatch.setattr(looking, "progress_of", lambda handle: _silence(unanswered, handle))
+    async with hosted(client):
+        handle = await start(client, "ended", oq(tmp_path / "store"))
+        await handle.result()
+        assert await follow(client, handle, asyncio.Event(), [noted]) == "ended"
+    assert not unanswered and noted.looks[-1].progress.line.startswith("Generated 25/25")
+
+
+async def _silence(unanswered: list[None], handle: Handle) -> Progress | None:
+    return unanswered.pop() if unanswered else await progress_of(handle)
 
 
 async def test_watching_ends_where_a_server_stays_away(tmp_path):
