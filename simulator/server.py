@@ -23,8 +23,11 @@ def listening(port: int) -> socket.socket:
 
 
 def server(simulator: Simulator) -> uvicorn.Server:
-    """A quiet server for it."""
-    return uvicorn.Server(uvicorn.Config(simulator.app(), log_level="critical", access_log=False, lifespan="off"))
+    """A quiet server for it, which keeps connections for longer than a client does: it closes none under its hands."""
+    app = simulator.app()
+    return uvicorn.Server(
+        uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off", timeout_keep_alive=75)
+    )
 
 
 class SimulatorServer:
