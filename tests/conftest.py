@@ -1,10 +1,13 @@
 """The real things: a Temporal server for the session, a simulator, a worker, a request."""
 
 import json
+import os
 import random
 import socket
 import sys
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Iterator
+from functools import cache
+from itertools import cycle, islice
 from pathlib import Path
 
 import pytest
@@ -27,10 +30,18 @@ ROOT = Path(__file__).resolve().parent.parent
 URS = ROOT / "examples" / "urs" / "chromatography.md"
 
 
+@cache
+def _ports() -> Iterator[int]:
+    """The ports of this one of the processes that test side by side, again and again: those in even thousands, whose
+    neighbours 1000 above are nobody's. What is picked is bound only later, so no other process may pick it."""
+    one, of = os.environ.get("PYTEST_XDIST_WORKER", "gw0"), os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
+    own = [port for port in range(20_000, 30_000) if port // 1000 % 2 == 0 and port % int(of) == int(one[2:])]
+    return cycle(random.SystemRandom().sample(own, len(own)))
+
+
 def free_port() -> int:
     """A port whose neighbour 1000 above, the Web UI's, is free too; below those that the system gives to clients."""
-    for _ in range(100):
-        port = random.SystemRandom().randrange(20_000, 30_000)
+    for port in islice(_ports(), 100):
         with socket.socket() as one, socket.socket() as two:
             try:
                 one.bind(("127.0.0.1", port))

@@ -40,11 +40,14 @@ async def test_two_that_want_the_same_answer_pay_for_it_once(simulator, tmp_path
 
 
 async def test_the_next_one_asks_where_the_first_was_told_to_end(simulator, tmp_path):
-    simulator.simulator.options = Options(latency=0.3)
+    simulator.simulator.options = Options(latency=5)
     asking = Asking(str(tmp_path))
     first, second = asking.begun(), asking.begun()
-    await asyncio.sleep(0.1)
+    async with asyncio.timeout(30):
+        while simulator.stats()["in_flight"] != 1:
+            await asyncio.sleep(0.01)
     assert not second.done()
+    simulator.simulator.options = Options()
     first.cancel()
     with suppress(asyncio.CancelledError):
         await first

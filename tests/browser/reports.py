@@ -103,6 +103,13 @@ class Seen:
         """What stands in each of these elements."""
         return await self.page.locator(selector).all_inner_texts()
 
+    async def worked(self) -> float:
+        """Seconds that processors have worked for the page so far, whatever else they did meanwhile."""
+        session = await self.page.context.new_cdp_session(self.page)
+        await session.send("Performance.enable")
+        told = (await session.send("Performance.getMetrics"))["metrics"]
+        return {one["name"]: one["value"] for one in told}["ProcessTime"]
+
     async def said(self) -> str:
         """How many items were found."""
         return await self.page.locator("#find-said").inner_text()

@@ -1,6 +1,5 @@
 """`report.html` as its reader sees it, in a real browser."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -144,13 +143,15 @@ async def test_headings_names_and_contrast_are_as_the_rules_want_them(
     assert not seen.wrong
 
 
+@pytest.mark.timeout(300)
 async def test_a_hundred_thousand_items_are_there_at_once(browser: Browser, tmp_path: Path):
+    few = await page_in(await laid(tmp_path, "few", 1_000))
     file = await page_in(await laid(tmp_path, "many", 100_000, empty=[99_999]))
-    began = time.monotonic()
+    small = await (await opened(browser, few)).worked()
     seen = await opened(browser, file)
-    took = time.monotonic() - began
+    took = await seen.worked()
     assert await seen.said() == "100,000 things; 1 to 20 are shown"
-    assert took < 15, "3 s on a machine at rest; here others run beside it"
+    assert took < 3 * small, "a hundred times as many take half as long again"
     items = sum(len(part.read_bytes()) for part in (tmp_path / "many" / "batches").iterdir())
     assert file.stat().st_size < items / 2, "packed, not repeated"
     assert await seen.page.evaluate("document.querySelectorAll('*').length") < 5000

@@ -44,11 +44,13 @@ async def test_the_list_shows_recipe_progress_and_verdict_once_their_columns_are
     stands = f"{paused.items}/25 (Batch {paused.batches.completed}/25), paused"
     assert {"oq_suite", stands} <= set(await ui.cells(page, "held"))
 
+    simulator.simulator.options = Options(latency=15)  # so that it is live for as long as it is looked at
     await held.signal("resume")
     await ui.until(held, lambda progress: progress.in_flight > 0)
     await page.goto(f"{web.list_url()}?query=QuireProgress%20IS%20NOT%20NULL")  # this browser keeps the columns
     shown = await ui.cells(page, "held")
     assert not any("paused" in cell for cell in shown) and any("/25 (Batch" in cell for cell in shown)
+    simulator.simulator.options = Options()
     await held.signal("finish_now")
     await held.result()
 
@@ -129,12 +131,13 @@ async def test_a_very_large_runs_page_leads_to_its_shards_and_back(
 ):
     monkeypatch.setattr(sharding, "SHARDED", 10)
     monkeypatch.setattr(sharding, "MOST", 8)
-    simulator.simulator.options = Options(latency=0.5)
+    simulator.simulator.options = Options(latency=2)
     request = oq(tmp_path, target=40, batching={"size": 1, "concurrency": 8})
     handle = await web.begin("large", request)
     await ui.until(handle, lambda progress: progress.items >= 8)
     await handle.signal("pause")
     await ui.until(handle, lambda progress: progress.stage == "paused" and not progress.in_flight)
+    simulator.simulator.options = Options()
     page = await page_of(browser)
     await page.goto(web.run_url("large"))
     await page.get_by_test_id("user-metadata-tab").click()

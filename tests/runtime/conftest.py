@@ -23,6 +23,7 @@ class Shell:
         away = ("OPENAI_", "TEMPORAL_", "QUIRE_")
         self.env = {key: value for key, value in os.environ.items() if not key.startswith(away)}
         self.home, self.cwd = home, ROOT
+        self._spawned: list[subprocess.Popen[str]] = []
         self.env |= {"QUIRE_HOME": str(home), "QUIRE_PORT": str(free_port()), "COLUMNS": "200"}
 
     def __call__(self, *words: str, script: str = "starter.py") -> subprocess.CompletedProcess[str]:
@@ -36,7 +37,7 @@ class Shell:
         )
 
     def spawn(self, *words: str, script: str = "starter.py") -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, str(ROOT / script), *words],
             cwd=self.cwd,
             env=self.env,
@@ -44,6 +45,15 @@ class Shell:
             stderr=subprocess.DEVNULL,
             text=True,
         )
+        self._spawned.append(process)
+        return process
+
+    def close(self) -> None:
+        """End the server, and what a test that failed has left running."""
+        for process in self._spawned:
+            process.kill()
+            process.wait()
+        self("down")
 
     def run(self, name: str, *words: str) -> list[str]:
         return ["run", str(EXAMPLE), "--id", name, "--set", f"output.store={self.home / 'store'}", *words]
@@ -53,7 +63,7 @@ class Shell:
 def shell(tmp_path: Path) -> Generator[Shell]:
     made = Shell(tmp_path / "home")
     yield made
-    made("down")
+    made.close()
 
 
 def last(text: str) -> Any:
@@ -61,12 +71,13 @@ def last(text: str) -> Any:
     return json.loads(text.splitlines()[-1])
 
 
-def until(true: Any, seconds: float = 30) -> None:
-    """Wait until `true()`."""
+def until(true: Any, seconds: float = 90) -> Any:
+    """Wait until `true()`; what it says then."""
     end = time.monotonic() + seconds
-    while not true():
+    while not (said := true()):
         assert time.monotonic() < end, "waited too long"
         time.sleep(0.05)
+    return said
 
 
 def lives(pid: int) -> bool:

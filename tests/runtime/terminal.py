@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import termios
 import time
@@ -56,6 +57,13 @@ class Terminal:
         self.code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         os.close(self._end)
         return self.code
+
+    def close(self) -> None:
+        """End what a test that failed has left running."""
+        if self.code is None:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+            os.close(self._end)
 
     def _read(self) -> bool:
         if not select.select([self._end], [], [], 0.1)[0]:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -26,11 +27,19 @@ class Pty:
     """A program on a terminal of its own."""
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str], cwd: Path) -> None:
-        self.seen = ""
+        self.seen, self._over = "", False
         self._pid, self._there = pty.fork()
         if self._pid == 0:
             os.chdir(cwd)
             os.execvpe(command[0], [*command], dict(env))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """It does not outlive a test that fails."""
+        if not self._over:
+            self.close()
 
     def type(self, text: str) -> None:
         """Press these keys."""
@@ -39,7 +48,7 @@ class Pty:
     def wait(self, true) -> None:
         """Read on until `true()`."""
         try:
-            until(lambda: self._read() or true(), 30)
+            until(lambda: self._read() or true())
         except AssertionError:
             raise AssertionError(self.seen) from None
 
@@ -55,7 +64,8 @@ class Pty:
         def has_ended() -> bool:
             pid, code = os.waitpid(self._pid, os.WNOHANG)
             found.extend([os.waitstatus_to_exitcode(code)] if pid else [])
-            return bool(pid)
+            self._over = bool(pid)
+            return self._over
 
         self.wait(has_ended)
         self._read()

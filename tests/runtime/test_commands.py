@@ -103,7 +103,7 @@ def test_a_killed_worker_is_replaced_by_another(shell):
         first.communicate()
         second = shell.spawn(script="worker.py")
         try:
-            until(lambda: json.loads(shell("status", "two-workers", "--json").stdout).get("verdict"), 60)
+            until(lambda: json.loads(shell("status", "two-workers", "--json").stdout).get("verdict"))
         finally:
             second.terminate()
             second.communicate(timeout=40)

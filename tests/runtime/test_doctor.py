@@ -128,8 +128,8 @@ def test_an_endpoint_that_takes_no_schema_is_told_with_the_form_that_is_used(she
 def test_the_table_fits_a_terminal_of_80_columns(shell, tmp_path):
     from tests.runtime.terminals import Program
 
-    program = Program(shell, "doctor", "--store", str(tmp_path), columns="80")
-    assert program.ended() == 0 and "all is well" in program.seen
+    with Program(shell, "doctor", "--store", str(tmp_path), columns="80") as program:
+        assert program.ended() == 0 and "all is well" in program.seen
     assert max(map(len, program.seen.splitlines())) <= 80
 
 

@@ -20,7 +20,7 @@ IN_FLIGHT = {"oq_suite": 2, "topic_dataset": 8, "drill_series": 2, "eval_dataset
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Generator[Shell]:
     made = Shell(tmp_path_factory.mktemp("home"))
     yield made
-    made("down")
+    made.close()
 
 
 def run(shell: Shell, name: str, id: str, *words: str) -> list[str]:
@@ -62,16 +62,19 @@ def test_an_example_ends_complete_with_nothing_to_complain_of(shell, name):
 @pytest.mark.parametrize("name", IN_FLIGHT)
 def test_a_worker_killed_in_the_middle_costs_only_the_calls_in_flight(shell, name):
     target = json.loads(shell("check", f"examples/{name}.yaml", "--json").stdout)["target"]
-    with SimulatorServer(Options(latency=0.3)) as model:
+    with SimulatorServer(Options(latency=2)) as model:
         shell.env["OPENAI_BASE_URL"] = model.base_url
         try:
             killed, width = f"killed-{name}", f"batching.concurrency={IN_FLIGHT[name]}"
             assert shell(*run(shell, name, killed, "--detach", "--set", width)).returncode == 0
             worker = shell.spawn(script="worker.py")
-            until(lambda: model.stats()["answered"] >= 2)
-            worker.kill()
-            worker.communicate()
+            try:
+                until(lambda: model.stats()["answered"] >= 2)
+            finally:
+                worker.kill()
+                worker.communicate()
             before = model.stats()
+            model.simulator.options = Options(latency=0.3)
             ended = shell("resume", killed, "--json")
         finally:
             del shell.env["OPENAI_BASE_URL"]

@@ -18,7 +18,7 @@ from runtime.runs import attach
 from simulator.options import Options
 from simulator.server import SimulatorServer
 from tests.conftest import ROOT, oq
-from tests.runtime.conftest import last, until
+from tests.runtime.conftest import Shell, last, until
 
 NEEDED = {
     "compare": ("chromatography-2",),
@@ -111,6 +111,13 @@ def test_commands_go_by_the_whole_id_where_a_short_one_is_said(shell):
     assert last(shell("extend", "done-", "1", "--json").stdout)["items"] == 26
 
 
+def whole_list(shell: Shell) -> dict[str, dict] | None:
+    """The rows by their ids, where the live run and the result of the ended one have answered in time."""
+    rows = {row["workflow_id"]: row for row in json.loads(shell("list", "--json").stdout)}
+    answered = rows["going"]["state"] == "generating" and rows["done"]["cost_usd"] is not None
+    return rows if answered else None
+
+
 def test_list_shows_live_and_ended_runs_with_how_far_they_are(shell):
     with SimulatorServer(Options(latency=1.5)) as model:
         shell.env["OPENAI_BASE_URL"] = model.base_url
@@ -119,8 +126,9 @@ def test_list_shows_live_and_ended_runs_with_how_far_they_are(shell):
         going = shell.spawn(*shell.run("going", "--set", "batching.size=1", "--set", "batching.concurrency=1"))
         try:
             until(lambda: model.stats()["answered"] >= 5)
-            rows = {row["workflow_id"]: row for row in json.loads(shell("list", "--json").stdout)}
-            table = shell("list").stdout.splitlines()
+            model.simulator.options = Options(latency=8)  # so that it is live for as long as it is looked at
+            rows = until(lambda: whole_list(shell))
+            table = until(lambda: "generating" in (said := shell("list").stdout) and said.splitlines())
         finally:
             going.kill()
             going.communicate()

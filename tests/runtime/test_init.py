@@ -77,22 +77,22 @@ def test_what_cannot_be_is_told_and_nothing_is_written(away, tmp_path, words, sa
 
 def test_questions_have_defaults_and_a_wrong_answer_is_asked_again_with_the_reason(away, tmp_path):
     (tmp_path / "request.yaml").write_text("here: already\n")
-    program = Program(away, "init")
-    for asked, answer in (
-        ("recipe, by number or name [1]: ", "poem"),
-        ("there is no recipe 'poem'", ""),
-        ("write it to [request.yaml]: ", ""),
-        ("is there already", "mine.yaml"),
-        ("urs, the user requirements specification", "none.md"),
-        ("there is no file", "docs/mine.md"),
-        ("gamp_category, GAMP 5 software category: 1, 3, 4 or 5 [5]: ", "2"),
-        ("GAMP category is 1, 3, 4 or 5", "4"),
-        ("how many tests [25]: ", "many"),
-        ("say a number from 1", "12"),
-        ("model, as its endpoint knows it [o3-mini]: ", ""),
-    ):
-        program.answer(asked, answer)
-    assert program.ended() == 0 and "run it" in program.seen
+    with Program(away, "init") as program:
+        for asked, answer in (
+            ("recipe, by number or name [1]: ", "poem"),
+            ("there is no recipe 'poem'", ""),
+            ("write it to [request.yaml]: ", ""),
+            ("is there already", "mine.yaml"),
+            ("urs, the user requirements specification", "none.md"),
+            ("there is no file", "docs/mine.md"),
+            ("gamp_category, GAMP 5 software category: 1, 3, 4 or 5 [5]: ", "2"),
+            ("GAMP category is 1, 3, 4 or 5", "4"),
+            ("how many tests [25]: ", "many"),
+            ("say a number from 1", "12"),
+            ("model, as its endpoint knows it [o3-mini]: ", ""),
+        ):
+            program.answer(asked, answer)
+        assert program.ended() == 0 and "run it" in program.seen
     plan = json.loads(away("check", "mine.yaml", "--json").stdout)
     assert (plan["target"], plan["model"]) == (12, "o3-mini")
     text = (tmp_path / "mine.yaml").read_text()
@@ -101,10 +101,10 @@ def test_questions_have_defaults_and_a_wrong_answer_is_asked_again_with_the_reas
 
 
 def test_answers_that_end_write_nothing(away, tmp_path):
-    program = Program(away, "init")
-    program.answer("recipe, by number or name", "roadmap")
-    program.answer("write it to", "\x04")
-    assert program.ended() == 2 and "nothing was written" in program.seen and "Traceback" not in program.seen
+    with Program(away, "init") as program:
+        program.answer("recipe, by number or name", "roadmap")
+        program.answer("write it to", "\x04")
+        assert program.ended() == 2 and "nothing was written" in program.seen and "Traceback" not in program.seen
     assert not (tmp_path / "request.yaml").exists()
 
 

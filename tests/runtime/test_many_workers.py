@@ -33,7 +33,6 @@ class Crew:
         with self.said.open("wb") as said:
             command = [sys.executable, str(ROOT / "worker.py"), "--processes", str(WORKERS)]
             self.parent = subprocess.Popen(command, cwd=ROOT, env=shell.env, stderr=said)
-        until(lambda: self.said.read_text().count("worker on queue") == WORKERS, 60)
 
     async def start(self, name: str) -> WorkflowHandle:
         """Start a run of one item a batch."""
@@ -77,8 +76,11 @@ def model() -> Generator[SimulatorServer]:
 def crew(shell: Shell, model: SimulatorServer, tmp_path: Path) -> Generator[Crew]:
     shell.env["OPENAI_BASE_URL"] = model.base_url
     made = Crew(shell, tmp_path)
-    yield made
-    made.stop()
+    try:
+        until(lambda: made.said.read_text().count("worker on queue") == WORKERS)
+        yield made
+    finally:
+        made.stop()
 
 
 async def asked(handle: WorkflowHandle) -> dict[int, tuple[str, int, int]]:
@@ -105,16 +107,11 @@ async def calls_of(handle: WorkflowHandle) -> Counter[str]:
     return done
 
 
-async def in_flight(handle: WorkflowHandle) -> Counter[str]:
-    """How many calls of the model each worker has now, by its identity."""
-    places = {name: at_a_time for name, _, at_a_time in (await asked(handle)).values()}
+async def in_hand(handle: WorkflowHandle) -> dict[str, str]:
+    """The activities that are under way now, by their ids, each with the identity of its worker."""
     pending = (await handle.describe()).raw_description.pending_activities
     begun = PendingActivityState.PENDING_ACTIVITY_STATE_STARTED
-    found = Counter[str]()
-    for one in pending:
-        if one.state == begun:
-            found[one.last_worker_identity] += places.get(one.activity_id, 1)
-    return found
+    return {one.activity_id: one.last_worker_identity for one in pending if one.state == begun}
 
 
 def exact(crew: Crew, name: str) -> bool:
@@ -137,10 +134,11 @@ async def test_four_processes_share_the_calls_of_a_run(crew, model):
 async def test_a_killed_process_costs_its_calls_in_flight_is_replaced_and_none_outlives_the_parent(crew, model):
     handle = await crew.start("killed")
     until(lambda: model.stats()["answered"] >= BATCHES // 4)
-    victim, _ = (await in_flight(handle)).most_common(1)[0]
+    victim, _ = Counter((await in_hand(handle)).values()).most_common(1)[0]
     os.kill(int(victim.partition("@")[0]), signal.SIGSTOP)  # so that its calls can be counted
-    lost = (await in_flight(handle))[victim]
+    held = {name for name, worker in (await in_hand(handle)).items() if worker == victim}
     os.kill(int(victim.partition("@")[0]), signal.SIGKILL)
+    lost = sum(places for name, _, places in (await asked(handle)).values() if name in held)
     assert (await handle.result())["items"] == BATCHES and exact(crew, "killed")
     assert 0 < lost < IN_FLIGHT and model.stats()["answered"] <= BATCHES + lost
     assert "exit code -9, SIGKILL; another one starts in" in crew.said.read_text()

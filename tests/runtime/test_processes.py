@@ -29,6 +29,14 @@ class Parent:
                 [sys.executable, "-c", PARENT, child], cwd=ROOT, stdout=said, stderr=subprocess.STDOUT
             )
 
+    def __enter__(self) -> "Parent":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """It does not outlive a test that fails, nor do its processes, which end with it."""
+        self.process.kill()
+        self.process.wait()
+
     def times(self, words: str) -> int:
         return self.said.read_text().count(words)
 
@@ -41,39 +49,41 @@ STUBBORN = (
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_all_of_them(number, tmp_path):
-    parent = Parent(WAITS, tmp_path)
-    until(lambda: parent.times("up") == 2)
-    parent.process.send_signal(number)
-    assert parent.process.wait(10) == 0
+    with Parent(WAITS, tmp_path) as parent:
+        until(lambda: parent.times("up") == 2)
+        parent.process.send_signal(number)
+        assert parent.process.wait(10) == 0
 
 
 def test_one_that_does_not_drain_is_ended_and_told(tmp_path):
-    parent = Parent(STUBBORN, tmp_path)
-    until(lambda: parent.times("deaf") == 2)
-    parent.process.terminate()
-    assert parent.process.wait(10) == 1
-    assert parent.times("did not drain within 1 s") == 2
+    with Parent(STUBBORN, tmp_path) as parent:
+        until(lambda: parent.times("deaf") == 2)
+        parent.process.terminate()
+        assert parent.process.wait(10) == 1
+        assert parent.times("did not drain within 1 s") == 2
 
 
 def test_those_that_die_at_once_are_told_and_given_up(tmp_path):
-    parent = Parent("raise SystemExit(7)", tmp_path)
-    assert parent.process.wait(30) == 1
-    assert parent.times("exit code 7; another one starts in") >= 4 and parent.times("exit code 7; stopping all") >= 1
+    with Parent("raise SystemExit(7)", tmp_path) as parent:
+        assert parent.process.wait(30) == 1
+        assert (
+            parent.times("exit code 7; another one starts in") >= 4 and parent.times("exit code 7; stopping all") >= 1
+        )
 
 
 def test_a_mistake_that_a_person_must_mend_is_not_repeated(tmp_path):
-    parent = Parent("raise SystemExit(2)", tmp_path)
-    assert parent.process.wait(30) == 2
-    assert parent.times("another one starts") == 0
+    with Parent("raise SystemExit(2)", tmp_path) as parent:
+        assert parent.process.wait(30) == 2
+        assert parent.times("another one starts") == 0
 
 
 def test_those_whose_parent_is_killed_end(tmp_path):
-    parent = Parent("import os; print(f'pid {os.getpid()}.', flush=True); " + WAITS, tmp_path)
-    until(lambda: parent.times(".") == 2)
-    pids = [int(line[4:-1]) for line in parent.said.read_text().splitlines() if line.startswith("pid ")]
-    parent.process.kill()
-    parent.process.wait()
-    until(lambda: not any(lives(pid) for pid in pids), 10)
+    with Parent("import os; print(f'pid {os.getpid()}.', flush=True); " + WAITS, tmp_path) as parent:
+        until(lambda: parent.times(".") == 2)
+        pids = [int(line[4:-1]) for line in parent.said.read_text().splitlines() if line.startswith("pid ")]
+        parent.process.kill()
+        parent.process.wait()
+        until(lambda: not any(lives(pid) for pid in pids), 10)
 
 
 @pytest.mark.parametrize("words", [["0"], ["65"], ["-1"], ["two"], [], ["2", "more"]])

@@ -60,11 +60,18 @@ def test_a_cancelled_run_is_resumed_from_where_it_was(shell, tmp_path):
     with SimulatorServer(Options(latency=1.0)) as model:
         shell.env["OPENAI_BASE_URL"] = model.base_url
         words = ["run", "examples/eval_dataset.yaml", "--id", "cases", "--json", "--set", f"output.store={store}"]
+
+        def answered() -> dict | None:  # a worker that is busy may leave a look unanswered
+            said = json.loads(shell("status", "cases", "--json").stdout)
+            return said if said.get("batch_states") else None
+
         running = shell.spawn(*words, "--set", "batching.concurrency=1", "--set", "batching.size=5")
         until(lambda: model.stats()["answered"] >= 5)
-        shown = json.loads(shell("status", "cases", "--json").stdout)
+        model.simulator.options = Options(latency=8)  # so that it is live for as long as it is looked at
+        shown = until(answered)
         assert 0 < shown["items"] < 100 and "GENERATING" in {batch["status"] for batch in shown["batch_states"]}
         assert shell("cancel", "cases").returncode == 0
+        model.simulator.options = Options()
         out, _ = running.communicate(timeout=60)
         there = last(out)["items"]
         assert last(out)["verdict"] == "cancelled" and 0 < there < 100

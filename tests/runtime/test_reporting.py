@@ -46,7 +46,7 @@ def test_a_runs_page_is_found_written_elsewhere_and_compared(shell: Shell, tmp_p
 def test_a_live_run_has_a_page_that_says_so(shell: Shell):
     run = shell.spawn(*shell.run("live", "--set", "approve=first_batch", "--set", "batching.size=5"))
     try:
-        until(lambda: list((shell.home / "store" / "live" / "batches").glob("*.jsonl")), 60)
+        until(lambda: list((shell.home / "store" / "live" / "batches").glob("*.jsonl")))
         told = shell("report", "live")
     finally:
         run.terminate()

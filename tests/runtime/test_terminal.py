@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable, Generator
 
 import pytest
 
@@ -14,18 +15,28 @@ from tests.runtime.terminal import Terminal
 CASES = ROOT / "examples" / "eval_dataset.yaml"
 
 
-def opened(shell: Shell, columns: int, id: str, *sets: str, request: object = CASES) -> Terminal:
-    words = [sys.executable, str(ROOT / "starter.py"), "run", str(request), "--id", id]
-    for said in ("reuse=false", f"output.store={shell.home / 'store'}", *sets):
-        words += ["--set", said]
-    return Terminal(words, columns, shell.env, ROOT)
+@pytest.fixture
+def opened(shell: Shell) -> Generator[Callable[..., Terminal]]:
+    """Opens a terminal with `run` in it."""
+    made: list[Terminal] = []
+
+    def open(columns: int, id: str, *sets: str, request: object = CASES) -> Terminal:
+        words = [sys.executable, str(ROOT / "starter.py"), "run", str(request), "--id", id]
+        for said in ("reuse=false", f"output.store={shell.home / 'store'}", *sets):
+            words += ["--set", said]
+        made.append(Terminal(words, columns, shell.env, ROOT))
+        return made[-1]
+
+    yield open
+    for terminal in made:
+        terminal.close()
 
 
 @pytest.mark.parametrize("columns", [80, 200])
-def test_a_bar_for_each_category_and_for_all_and_at_the_end_a_table(shell, columns):
+def test_a_bar_for_each_category_and_for_all_and_at_the_end_a_table(shell, opened, columns):
     with SimulatorServer(Options(latency=0.3)) as model:
         shell.env["OPENAI_BASE_URL"] = model.base_url
-        terminal = opened(shell, columns, "live", "batching.size=4", "batching.concurrency=2")
+        terminal = opened(columns, "live", "batching.size=4", "batching.concurrency=2")
         terminal.until(lambda: "about" in terminal.text() and "left" in terminal.text())
         rows = {row.split()[0]: row for row in terminal.rows()}
         for name in ("order_status", "refunds", "product_info", "all"):
@@ -39,22 +50,22 @@ def test_a_bar_for_each_category_and_for_all_and_at_the_end_a_table(shell, colum
     assert "40 of 40" in ended["refunds"] and "ledger.jsonl" in text and "report live" in text
 
 
-def test_a_rate_limit_is_told_with_its_time(shell):
+def test_a_rate_limit_is_told_with_its_time(shell, opened):
     with SimulatorServer(Options(latency=0.3, rate_limit=0.9, retry_after=5)) as model:
         shell.env["OPENAI_BASE_URL"] = model.base_url
-        terminal = opened(shell, 100, "limited", "batching.size=2", "batching.concurrency=2")
-        terminal.until(lambda: "rate limit until" in terminal.text())
-        assert "told to slow down" in terminal.text() and "tried again: HTTP 429" in terminal.text()
+        terminal = opened(100, "limited", "batching.size=2", "batching.concurrency=2", request=EXAMPLE)
+        told = ("rate limit until", "told to slow down", "tried again: HTTP 429")
+        terminal.until(lambda: all(words in terminal.text() for words in told))
         terminal.type("\x03")
         terminal.until(lambda: "Not stopped" in terminal.text())
         terminal.type("\x03")
         assert terminal.ends() == 130
 
 
-def test_ctrl_c_leaves_the_run_and_says_how_to_come_back_and_a_second_one_leaves_at_once(shell):
+def test_ctrl_c_leaves_the_run_and_says_how_to_come_back_and_a_second_one_leaves_at_once(shell, opened):
     with SimulatorServer(Options(latency=25)) as model:
         shell.env["OPENAI_BASE_URL"] = model.base_url
-        terminal = opened(shell, 80, "left", request=EXAMPLE)
+        terminal = opened(80, "left", request=EXAMPLE)
         terminal.until(lambda: "3 in flight" in terminal.text())
         terminal.type("\x03")
         terminal.until(lambda: "leaves at once" in " ".join(terminal.rows()[-2:]))

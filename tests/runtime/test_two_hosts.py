@@ -138,7 +138,7 @@ def calls_by_pid(history: dict) -> Counter[int]:
     return done
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(240)
 def test_two_hosts_with_only_a_bucket_in_common_finish_a_run_together(site):
     pids = [site.start_worker(host) for host in HOSTS]
     changes = (f"target={ITEMS}", f"batching.size={SIZE}", f"output.store={STORE}")
@@ -152,7 +152,7 @@ def test_two_hosts_with_only_a_bucket_in_common_finish_a_run_together(site):
     assert not any(list((site.folder / host).iterdir()) for host in HOSTS)
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(240)
 def test_what_two_hosts_write_once_at_the_same_moment_is_the_same_to_both(site):
     soon = str(time.time() + 3)
     runs = [site.spawn(host, PYTHON, "-c", RACE, STORE, soon, host, said=f"{host}.said") for host in HOSTS]
