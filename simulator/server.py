@@ -23,11 +23,17 @@ def listening(port: int) -> socket.socket:
 
 
 def server(simulator: Simulator) -> uvicorn.Server:
-    """A quiet server for it, which keeps connections for longer than a client does: it closes none under its hands."""
-    app = simulator.app()
-    return uvicorn.Server(
-        uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off", timeout_keep_alive=75)
+    """A quiet server for it. It keeps connections for longer than clients do, so that it closes none under their hands,
+    and ends at once though answers are slow."""
+    config = uvicorn.Config(
+        simulator.app(),
+        log_level="critical",
+        access_log=False,
+        lifespan="off",
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=1,
     )
+    return uvicorn.Server(config)
 
 
 class SimulatorServer:
