@@ -1,5 +1,6 @@
 """A real MLflow server, `mlflow server` on a database of its own, and what it holds as its users read it."""
 
+import fcntl
 import importlib.util
 import json
 import os
@@ -10,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,38 @@ BOOT = 240
 
 @contextmanager
 def running(folder: Path) -> Generator[str]:
-    """Its address. Skips the test where its parts are not installed."""
+    """Its address, the same for all processes that test side by side with this folder: it takes a processor a quarter
+    of a minute to come up. The first one starts it, the last one ends it. Skips the test where its parts are not
+    installed."""
     missing = [part for part in PARTS if importlib.util.find_spec(part) is None]
     if missing:
         pytest.skip(f"an MLflow server needs {', '.join(missing)}: uv sync")
-    port = free_port()
+    said, turn = folder / "mlflow.json", folder / "mlflow.turn"
+    with (folder / "mlflow.users").open("w") as users:
+        with _locked(turn):
+            if not said.exists():
+                said.write_text(json.dumps(_started(folder)))
+            fcntl.flock(users, fcntl.LOCK_SH)
+            pid, address = json.loads(said.read_text())
+        try:
+            yield address
+        finally:
+            with _locked(turn), suppress(BlockingIOError):  # others use it
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.killpg(pid, signal.SIGKILL)
+                said.unlink()
+
+
+@contextmanager
+def _locked(file: Path) -> Generator[None]:
+    with file.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _started(folder: Path) -> tuple[int, str]:
+    """A new one's process and address."""
+    address = f"http://127.0.0.1:{(port := free_port())}"
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", f"{folder}/files"]
     env = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
@@ -37,11 +65,12 @@ def running(folder: Path) -> Generator[str]:
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=log, start_new_session=True)
     try:
-        _wait(f"http://127.0.0.1:{port}/health", server, folder / "log")
-        yield f"http://127.0.0.1:{port}"
-    finally:
+        _wait(f"{address}/health", server, folder / "log")
+    except BaseException:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
+        raise
+    return server.pid, address
 
 
 def _wait(address: str, server: subprocess.Popen[bytes], log: Path) -> None:

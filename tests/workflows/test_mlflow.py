@@ -35,7 +35,10 @@ EVAL = ROOT / "examples" / "eval_dataset.yaml"
 
 @pytest.fixture(scope="session")
 def mlflow(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("mlflow")) as uri:
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "mlflow"
+    folder.mkdir(exist_ok=True)
+    with running(folder) as uri:
         yield uri
 
 
