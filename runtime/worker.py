@@ -1,33 +1,35 @@
-"""A worker: hosts the workflow and the activities on the task queue."""
+"""A worker: hosts the workflow and the activities on the task queue.
+
+They are imported when one begins: most commands have none, and would wait for that a tenth of a second.
+"""
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from temporalio.client import Client
 from temporalio.service import RPCError
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 from activities.endpoint import Endpoints, simulated
-from activities.hosted import Activities
 from activities.leases import of_server
 from runtime.build import build_id
 from runtime.embedded import search_attributes_known
 from runtime.offline import simulator
 from runtime.settings import TASK_QUEUE
-from workflows.generate_artifact import GenerateArtifact
-from workflows.rates import Rates
-from workflows.shard import GenerateShard
+
+if TYPE_CHECKING:
+    from temporalio.worker import WorkflowRunner
 
 GRACE = timedelta(seconds=30)
 """Calls in flight, which are paid for, may finish this long after SIGTERM."""
 SLOTS = 2000
 """Activities at a time: twice what one run can have, so that a second one does not wait for its slots. Where there are
 still more, the server's queue decides which come first."""
-runner: type[WorkflowRunner] = UnsandboxedWorkflowRunner
-"""The sandbox costs half of what a workflow task costs and some megabytes a run. It guards against mistakes in code
-that is ours, so it is the tests that put it here."""
+runner: "type[WorkflowRunner] | None" = None
+"""None is without a sandbox: that costs half of what a workflow task costs and some megabytes a run. It guards against
+mistakes in code that is ours, so it is the tests that put it here."""
 
 
 @dataclass
@@ -43,6 +45,13 @@ async def hosted(
     client: Client, *, grace: timedelta = GRACE, cached: int = 1000, slots: int = SLOTS
 ) -> AsyncGenerator[Hosted]:
     """Run a worker for the length of the block, with the simulator where no endpoint is set."""
+    from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+    from activities.hosted import Activities
+    from workflows.generate_artifact import GenerateArtifact
+    from workflows.rates import Rates
+    from workflows.shard import GenerateShard
+
     async with AsyncExitStack() as stack:
         endpoints = Endpoints(leasing=of_server(client, TASK_QUEUE))
         stack.push_async_callback(endpoints.close)
@@ -56,7 +65,7 @@ async def hosted(
                 task_queue=TASK_QUEUE,
                 workflows=[GenerateArtifact, GenerateShard, Rates],
                 activities=Activities(endpoints, slots=slots, search_attributes=known).all(),
-                workflow_runner=runner(),
+                workflow_runner=(runner or UnsandboxedWorkflowRunner)(),
                 max_cached_workflows=cached,
                 max_concurrent_activities=slots,
                 graceful_shutdown_timeout=grace,

@@ -141,7 +141,7 @@ async def test_a_keeper_that_nobody_asks_ends_and_is_started_by_the_next_lease(c
     monkeypatch.setattr(rates, "IDLE", 1.0)
     from runtime import worker
 
-    monkeypatch.setattr(worker, "runner", worker.UnsandboxedWorkflowRunner)
+    monkeypatch.setattr(worker, "runner", None)
     async with hosted(client):
         leased, name = of_server(client, "quire"), keeper("http://nowhere/v1", "idle")
         await leased(name, Ask(holder="a", rpm=600, calls=1), "lease-1")
