@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -68,10 +68,7 @@ async def ask(
 async def _alone(lock: asyncio.Lock) -> AsyncGenerator[None]:
     """Wait for the very same call, should it be in flight: after a reset, the activity that made it goes on beside the
     one that is to make it anew until the server tells it to end."""
-    if lock.locked():
-        with _heartbeats(BEAT, lambda: 0):
-            await lock.acquire()
-    else:
+    with _heartbeats(BEAT, lambda: 0) if lock.locked() else nullcontext():
         await lock.acquire()
     try:
         yield

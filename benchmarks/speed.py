@@ -66,11 +66,10 @@ async def measured(client: Client, store: str, shape: Shape) -> tuple[float, flo
 
 
 async def plain(request: Request, width: int) -> float:
-    """The calls that Quire would make, with its client and a semaphore: no store, no check of an answer."""
+    """The calls that Quire would make, with its client and a semaphore: no retries, no store, no check of an answer."""
     plan = lay_out(request, {}, {})
     endpoints = Endpoints()
-    client = endpoints.client(plan.request.generator).with_options(max_retries=2)  # a connection may be closed under it
-    places = asyncio.Semaphore(width)
+    client, places = endpoints.client(plan.request.generator), asyncio.Semaphore(width)
     began = time.perf_counter()
     texts = await asyncio.gather(*(_asked(client, places, plan, number) for number in range(len(plan.sizes))))
     took = time.perf_counter() - began

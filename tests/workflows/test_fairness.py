@@ -1,6 +1,7 @@
 """A run of ten batches behind one of many hundred: it takes about as long as alone, whatever it is that is scarce."""
 
 import math
+import time
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,9 @@ from simulator.server import SimulatorServer
 from tests.conftest import example
 from tests.workflows.test_steering import until
 
-LATENCY = 0.2
+LATENCY, TWICE = 0.2, 2.0
+BOOKKEEPING = 2.0
+"""Seconds that a busy machine may add to what takes half a second alone; first come, first served takes ten."""
 IN_TURN = 25
 """Calls of a run in full flight that may begin from when ten others wait until the last of those has begun: one for one
 they are about ten, and at most eight that have their places. First come, first served they are all that wait already,
@@ -42,17 +45,33 @@ def of_few(simulator: SimulatorServer) -> list[bool]:
     return [FEW in str(body["messages"]) for body in list(simulator.simulator.bodies)]
 
 
+async def seconds(client: Client, store: Path, name: str) -> float:
+    """How long such a run takes alone, in a worker that has made one before."""
+    for number in range(2):
+        began = time.perf_counter()
+        result = await (await start(client, f"{name}-{number}", few(store, concurrency=10))).result()
+        took = time.perf_counter() - began
+        assert result.items == 10
+    return took
+
+
 async def passed_by(
     client: Client, simulator: SimulatorServer, store: Path, name: str, *, width: int = 90, priority: int | None = None
 ) -> int:
-    """How many calls of a run of six hundred, in full flight, begin while one of ten has calls that wait."""
+    """How many calls of a run of six hundred, in full flight, begin while one of ten has calls that wait. That one must
+    take no longer than twice its time alone."""
     simulator.simulator.options = Options(latency=LATENCY, record=True)
+    alone = await seconds(client, store, f"{name}-alone")
+    simulator.simulator.bodies.clear()
     big = await start(client, f"{name}-big", things(str(store), 600, batching={"size": 1, "concurrency": width}))
     await until(big, lambda progress: progress.items >= 20)
+    began = time.perf_counter()
     small = await start(client, f"{name}-small", few(store, concurrency=10), priority=priority)
     await until(small, lambda progress: progress.in_flight > 0)
     since = len(of_few(simulator))
     assert (await small.result()).items == 10
+    took = time.perf_counter() - began
+    assert took < TWICE * alone + BOOKKEEPING, f"{alone:.2f} s alone, {took:.2f} s behind"
     whose = of_few(simulator)
     assert sum(whose) == 10
     last = max(at for at, mine in enumerate(whose) if mine)

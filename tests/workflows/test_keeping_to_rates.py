@@ -63,11 +63,11 @@ async def measured(client, simulator, tmp_path, name: str, limits: dict, seconds
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("limits", [{"rpm": 600}, {"tpm": 60_000}], ids=["rpm", "tpm"])
+@pytest.mark.parametrize("limits", [{"rpm": 1200}, {"tpm": 120_000}], ids=["rpm", "tpm"])
 async def test_two_workers_and_two_runs_keep_to_the_rate_and_reach_it(client, simulator, tmp_path, limits):
     most, reached = await measured(client, simulator, tmp_path, next(iter(limits)), limits, 24)
     # a burst is a second's worth: 6 % of eighteen seconds, less than 2 % of a minute; the rest is for what arrives late
-    assert most <= 1.10 and 0.8 <= reached <= 1.05
+    assert most <= 1.07 and 0.8 <= reached <= 1.05
 
 
 async def test_a_call_whose_turn_is_far_off_gives_its_place_back_and_comes_again(
