@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from cyclopts import CycloptsError
 
-from runtime.app import command_line
+from runtime.cli.app import command_line
 from runtime.errors import SetupError
-from runtime.leaving import leave
+from runtime.worker.process_exit import leave
 
 if TYPE_CHECKING:
     from runtime.api import GenerationFailed, generate

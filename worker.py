@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 from runtime import logs
-from runtime.connect import connected
 from runtime.errors import SetupError
-from runtime.leaving import leave
-from runtime.memory import sparing
-from runtime.processes import MOST, end_with_stdin, supervise
-from runtime.settings import TASK_QUEUE
-from runtime.worker import GRACE, hosted
+from runtime.temporal.connection import connected
+from runtime.temporal.settings import TASK_QUEUE
+from runtime.worker.host import GRACE, hosted
+from runtime.worker.malloc import sparing
+from runtime.worker.process_exit import leave
+from runtime.worker.process_pool import MOST, end_with_stdin, supervise
 
 
 async def work() -> None:

@@ -1,8 +1,8 @@
 """A run's text is a model's or the simulator's, never some of each because a worker lacks a variable."""
 
-from activities.endpoint import Endpoints
-from activities.failures import setup_error
-from activities.planfile import OpenPlan
+from activities.model.endpoints import Endpoints
+from activities.model.http_errors import setup_error
+from activities.store.plan_file import OpenPlan
 
 
 def must_agree(plan: OpenPlan, endpoints: Endpoints) -> None:

@@ -4,8 +4,10 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from activities import formats, ledger, report
-from activities.mlflow_place import Place
+from activities import report
+from activities.output import formats
+from activities.report import ledger
+from activities.tracking.batch_log import Place
 
 BESIDE = ("report.json", report.KEY, ledger.KEY)
 

@@ -2,8 +2,8 @@
 
 import json
 
-from activities.answer import Answer
-from activities.store import Store
+from activities.store.answers import Answer
+from activities.store.object_store import Store
 
 NOTES = ".answers"
 """Where the notes are: a folder among those of the runs."""

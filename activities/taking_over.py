@@ -7,8 +7,8 @@ from itertools import accumulate
 
 from temporalio import activity
 
-from activities.bound import Shelf, open_shelf, rounds
-from activities.store import Store
+from activities.store.batch_files import Shelf, open_shelf, rounds
+from activities.store.object_store import Store
 from quire.contracts import TakenOver
 from quire.outcome import Usage
 from recipes.planning import Plan

@@ -14,11 +14,11 @@ import tempfile
 import time
 from typing import Any
 
-from activities import planfile
-from activities.deduplicate import deduplicate
-from activities.endpoint import Endpoints
-from activities.planfile import Plans
-from activities.store import Store
+from activities.find_duplicates import deduplicate
+from activities.model.endpoints import Endpoints
+from activities.store import plan_file
+from activities.store.object_store import Store
+from activities.store.plan_file import Plans
 from benchmarks.harness import things
 from benchmarks.peak import peak_mb
 from quire.contracts import DeduplicateInput, Job
@@ -87,7 +87,7 @@ async def written(method: str, count: int, endpoint: str, root: str) -> None:
         model={"name": "m", "base_url": endpoint},
         batching={"size": ITEMS_A_BATCH},
     )
-    await planfile.write(store, lay_out(request, {}, {}))
+    await plan_file.write(store, lay_out(request, {}, {}))
     for start in range(0, count, ITEMS_A_BATCH):
         lines = [
             json.dumps({"slot": number, "item": {"text": text}, "provenance": {}})

@@ -13,10 +13,10 @@ from temporalio.client import Client
 
 from benchmarks.harness import server, things
 from quire.progress import Progress
-from runtime.offline import simulator
-from runtime.ranks import USUAL
-from runtime.runs import Handle, start
-from runtime.worker import SLOTS, hosted
+from runtime.temporal.run_priority import USUAL
+from runtime.temporal.runs import Handle, start
+from runtime.worker.host import SLOTS, hosted
+from runtime.worker.simulator_process import simulator
 
 
 class Case(NamedTuple):

@@ -13,7 +13,7 @@ from temporalio.client import Client
 from benchmarks.harness import ITEM, run, server, things
 from quire.progress import Result
 from simulator.options import Options
-from simulator.tally import tokens
+from simulator.stats import tokens
 
 ITEMS, IN_FLIGHT, SIZE, LATENCY = 200, 20, 4, 2.0
 ATTEMPTS, ROUNDS = 20, 20

@@ -13,18 +13,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
-from activities import planfile
-from activities.assemble import bind
-from activities.bound import open_shelf, written
-from activities.forms.form import Bound
-from activities.store import Store
-from activities.verify import problems_of
+from activities.assemble_artifact import bind
+from activities.output.output_format import Bound
+from activities.store import plan_file
+from activities.store.batch_files import open_shelf, written
+from activities.store.object_store import Store
+from activities.verify_artifact import problems_of
 from benchmarks.peak import peak_mb
 from quire.request import Format
 from quire.slots import Slot
-from runtime import request_file
-from runtime.leaving import leave
-from runtime.offline import ROOT
+from runtime.request import request_file
+from runtime.worker.process_exit import leave
+from runtime.worker.simulator_process import ROOT
 
 SIZES = (1_000, 100_000)
 RUN = "forms"
@@ -47,7 +47,7 @@ async def fill(store: Store, items: int) -> None:
     """The plan of an OQ suite of so many tests, and items that no model made."""
     inputs = {"urs": "urs/chromatography.md", "gamp_category": 5}
     laid = request_file.checked({"recipe": "oq_suite", "inputs": inputs, "target": items}, ROOT / "examples").plan
-    await planfile.write(store, laid)
+    await plan_file.write(store, laid)
     for number in range(0, items, _A_FILE):
         rows = list(_rows(laid.slots[number : number + _A_FILE]))
         await store.put(f"batches/{number // _A_FILE + 1}.jsonl", written(rows, None))
@@ -77,7 +77,7 @@ def _test(slot: Slot) -> dict[str, Any]:
 async def one(folder: str, form: Format) -> Row:
     """Write and read back one form, in this process."""
     store = Store(folder, RUN)
-    found = await planfile.read(store)
+    found = await plan_file.read(store)
     assert found is not None
     request = found.request.model_copy(update={"output": found.request.output.model_copy(update={"formats": (form,)})})
     plan = replace(found, request=request)

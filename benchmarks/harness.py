@@ -12,9 +12,10 @@ from temporalio.client import Client
 
 from quire.progress import Result
 from quire.request import Request
-from runtime import embedded, logs
-from runtime.connect import connected
-from runtime.worker import hosted
+from runtime import logs
+from runtime.temporal import embedded_server
+from runtime.temporal.connection import connected
+from runtime.worker.host import hosted
 from simulator.options import Options
 from simulator.server import SimulatorServer, listening
 
@@ -61,7 +62,7 @@ async def server() -> AsyncGenerator[tuple[Client, str]]:
             async with connected(start_embedded=True) as connection:
                 yield connection.client, str(Path(folder) / "store")
         finally:
-            await embedded.stop(home)
+            await embedded_server.stop(home)
 
 
 def free_port() -> int:

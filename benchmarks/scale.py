@@ -18,7 +18,7 @@ from temporalio.service import RPCError
 
 from benchmarks.harness import server, things
 from quire.progress import Progress, Result
-from runtime.offline import ROOT, simulator
+from runtime.worker.simulator_process import ROOT, simulator
 
 SIZES = (1_000, 10_000, 100_000)
 MILLION = 1_000_000

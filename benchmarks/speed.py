@@ -10,15 +10,15 @@ from pathlib import Path
 from openai import AsyncOpenAI
 from temporalio.client import Client
 
-from activities.body import body_of
-from activities.endpoint import Endpoints
+from activities.model.endpoints import Endpoints
+from activities.model.request_body import body_of
 from benchmarks.harness import server, things
 from quire.progress import Result
 from quire.request import Request
+from recipes.base.recipe import Around, strict
 from recipes.planning import Plan, lay_out
-from recipes.spine import Around, strict
-from runtime.offline import simulator
-from runtime.worker import hosted
+from runtime.worker.host import hosted
+from runtime.worker.simulator_process import simulator
 
 Shape = tuple[int, int, float]
 SHAPES: tuple[Shape, ...] = ((200, 16, 1.0), (1000, 64, 1.0), (1000, 200, 2.0), (2000, 50, 0.05), (5000, 256, 0.5))

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.harness import free_port
-from runtime import embedded
+from runtime.temporal import embedded_server
 from simulator.server import SimulatorServer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -82,7 +82,7 @@ def _first_call(model: SimulatorServer, place: dict[str, str]) -> float:
 
 
 def _stopped(place: dict[str, str]) -> None:
-    asyncio.run(embedded.stop(Path(place["QUIRE_HOME"])))
+    asyncio.run(embedded_server.stop(Path(place["QUIRE_HOME"])))
 
 
 def _idle_worker(place: dict[str, str]) -> float:

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, PlainSerializer
 
-from quire.compact import After, Reasons, Sizes, runs, unrolled
 from quire.outcome import Outcome, Usage
+from quire.packed_lists import After, Reasons, Sizes, runs, unrolled
 from quire.progress import BatchCounts, BatchState, FailedSlot, Group, Result, Verdict
 from quire.request import Format, Request
 from quire.slots import Batch

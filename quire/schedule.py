@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel
 
 from quire.batching import partition
-from quire.compact import After, Sizes, packed, unpacked
+from quire.packed_lists import After, Sizes, packed, unpacked
 from quire.slots import Batch
 
 

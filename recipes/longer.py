@@ -2,8 +2,8 @@
 
 from quire.progress import Group
 from quire.slots import Slot
+from recipes.base.recipe import InputError
 from recipes.planning import Plan, kind, sizes_of
-from recipes.spine import InputError
 
 
 def longer(known: Plan, more: int) -> Plan:

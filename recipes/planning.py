@@ -10,8 +10,8 @@ from quire.batching import balanced, batch_count, capacity
 from quire.progress import Group
 from quire.request import Part, Request
 from quire.slots import Slot
+from recipes.base.recipe import InputError, Recipe
 from recipes.registry import recipes
-from recipes.spine import InputError, Recipe
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,14 @@
 from functools import cache
 from importlib.metadata import entry_points
 
-from recipes.custom import Custom
-from recipes.drill_series import DrillSeries
-from recipes.eval_dataset import EvalDataset
-from recipes.oq_suite import OqSuite
-from recipes.roadmap import Roadmap
-from recipes.spine import InputError, Recipe
-from recipes.topic_dataset import TopicDataset
-from recipes.topic_tree import TopicTree
+from recipes.base.recipe import InputError, Recipe
+from recipes.custom.recipe import Custom
+from recipes.drill_series.recipe import DrillSeries
+from recipes.eval_dataset.recipe import EvalDataset
+from recipes.oq_suite.recipe import OqSuite
+from recipes.roadmap.recipe import Roadmap
+from recipes.topics.dataset_recipe import TopicDataset
+from recipes.topics.tree_recipe import TopicTree
 
 OURS: tuple[type[Recipe], ...] = (OqSuite, TopicDataset, TopicTree, DrillSeries, EvalDataset, Roadmap, Custom)
 GROUP = "quire.recipes"

@@ -1,1 +1,4 @@
-"""Connecting to Temporal, the embedded server, the command line's parts, logging."""
+"""Everything around the workflows: connection, worker, command line, what people see.
+
+Rooms import downwards only: errors, logs, paths, text < temporal < worker, request < preview, session < doctor < cli.
+"""

@@ -5,15 +5,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from activities.store import Store
+from activities.store.object_store import Store
 from quire.progress import Result
 from quire.request import Request
-from runtime import ranks, request_file
-from runtime.connect import connected
-from runtime.preflight import keys_are_accepted, mlflow_answers
-from runtime.runs import find, is_live, new_id, outcome_of
-from runtime.seeing import begin
-from runtime.worker import hosted
+from runtime.request import request_file
+from runtime.request.preflight import keys_are_accepted, mlflow_answers
+from runtime.session.run_session import begin
+from runtime.temporal import run_priority
+from runtime.temporal.connection import connected
+from runtime.temporal.runs import find, is_live, new_id, outcome_of
+from runtime.worker.host import hosted
 
 Artifact = dict[str, Any]
 """What `artifact.json` holds: `metadata`, the items under the recipe's noun, and its sections."""
@@ -44,7 +45,7 @@ async def generate(
     Returns the artifact, complete or partial: `artifact["metadata"]["verdict"]` tells. Raises SetupError for a request
     that is wrong, before anything is paid for, and GenerationFailed where nothing was made.
     """
-    ranks.checked(priority)
+    run_priority.checked(priority)
     if isinstance(request, str | Path):
         laid = request_file.load(Path(request))
     else:
@@ -58,7 +59,7 @@ async def generate(
             await keys_are_accepted(laid.plan.request)
             await mlflow_answers(laid.plan.request)
         elif await is_live(known):
-            await ranks.change(connection.client, name, priority)
+            await run_priority.change(connection.client, name, priority)
         async with hosted(connection.client):
             handle = known or await begin(connection, name, laid, priority)
             result, failure = await outcome_of(handle)

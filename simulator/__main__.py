@@ -5,7 +5,7 @@ import os
 import threading
 import time
 
-from simulator.app import Simulator
+from simulator.http_app import Simulator
 from simulator.options import FAULTS, Options
 from simulator.server import listening, server
 

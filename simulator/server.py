@@ -9,7 +9,7 @@ from typing import Any
 
 import uvicorn
 
-from simulator.app import Simulator
+from simulator.http_app import Simulator
 from simulator.options import Options
 
 

@@ -17,12 +17,14 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from activities.documents import addresses
+from activities.documents.input_files import addresses
 from quire.progress import Result
 from quire.request import Request
 from recipes.planning import Plan
-from runtime import embedded, request_file, worker
-from runtime.worker import hosted
+from runtime.request import request_file
+from runtime.temporal import embedded_server
+from runtime.worker import host
+from runtime.worker.host import hosted
 from simulator.options import Options
 from simulator.server import SimulatorServer
 
@@ -57,10 +59,10 @@ async def client() -> AsyncGenerator[Client]:
     """A client of a real server that lives as long as the tests."""
     async with await WorkflowEnvironment.start_local(
         dev_server_existing_path=str(Path(sys.executable).with_name("temporal")),
-        dev_server_extra_args=list(embedded.SETTINGS),
+        dev_server_extra_args=list(embedded_server.SETTINGS),
         data_converter=pydantic_data_converter,
     ) as environment:
-        await embedded.prepare(environment.client)
+        await embedded_server.prepare(environment.client)
         yield environment.client
 
 
@@ -75,7 +77,7 @@ class Sandbox(SandboxedWorkflowRunner):
 @pytest.fixture(autouse=True)
 def sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers of this process run workflows in the sandbox; those in processes of their own do not."""
-    monkeypatch.setattr(worker, "runner", Sandbox)
+    monkeypatch.setattr(host, "runner", Sandbox)
 
 
 @pytest.fixture

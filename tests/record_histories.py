@@ -17,8 +17,8 @@ from temporalio.testing import WorkflowEnvironment
 
 from quire import sharding
 from quire.progress import Progress, Result
-from runtime import embedded
-from runtime.worker import hosted
+from runtime.temporal import embedded_server
+from runtime.worker.host import hosted
 from simulator.options import Options
 from simulator.server import SimulatorServer
 from tests.conftest import example
@@ -131,7 +131,7 @@ async def main() -> None:
             dev_server_existing_path=str(Path(sys.executable).with_name("temporal")),
             data_converter=pydantic_data_converter,
         ) as environment:
-            await embedded.prepare(environment.client)
+            await embedded_server.prepare(environment.client)
             for name in CASES:
                 sharding.SHARDED, sharding.MOST = SMALL_SHARDS if name in IN_SHARDS else USUAL_SHARDS
                 if not (HERE / f"{name}.json").exists():

@@ -1,1 +1,4 @@
-"""What happens, in order, durably. Deterministic code only; imports nothing but `quire`."""
+"""What happens, in order, durably: workflow definitions on top, deterministic code only, imports nothing but `quire`.
+
+Rooms import downwards only: state < display < shards < run < the workflows.
+"""

@@ -9,14 +9,14 @@ with workflow.unsafe.imports_passed_through():
     from quire.contracts import SHARD_REPORT, ExtendInput, PlanInput
     from quire.progress import BatchStatus, Progress, Result
     from quire.request import MAX_TARGET, Budget, Request
-    from workflows import calls
-    from workflows.binding import bind
+    from workflows.display.progress_query import statuses
     from workflows.making import made
-    from workflows.reports import Report
-    from workflows.rounds import approved, prepare, twins_reopened
-    from workflows.run import Run
-    from workflows.showing import statuses
-    from workflows.state import State
+    from workflows.run import activity_calls
+    from workflows.run.finish import bind
+    from workflows.run.planning_and_duplicates import approved, prepare, twins_reopened
+    from workflows.run.run import Run
+    from workflows.state.shard_messages import Report
+    from workflows.state.state import State
 
 WIDEST = 1000
 
@@ -37,7 +37,7 @@ class GenerateArtifact:
             run.state.started = workflow.now().timestamp()
         if run.state.plan is None:
             asked = PlanInput(job=run.job, request=run.request, take_over=run.state.take_over, more=run.state.more)
-            run.state.adopt(await calls.plan(asked))
+            run.state.adopt(await activity_calls.plan(asked))
             run.request = run.state.planned.request or run.request
             run.stage = "generating"
         run.show()
@@ -145,9 +145,9 @@ class GenerateArtifact:
         run = self.kept
         run.extending += 1
         try:
-            run.state.extend(await calls.extend(ExtendInput(job=run.job, more=more)))
+            run.state.extend(await activity_calls.extend(ExtendInput(job=run.job, more=more)))
         except ActivityError as error:
-            raise calls.as_failure(error) from error
+            raise activity_calls.as_failure(error) from error
         finally:
             run.extending -= 1
         return f"{run.state.target} {run.state.planned.noun} in all"

@@ -3,9 +3,9 @@
 from temporalio import workflow
 
 from quire import sharding
-from workflows.fleet import SHARDS, in_shards
-from workflows.pump import begun_anew, pump
-from workflows.run import Run
+from workflows.run.batch_loop import begun_anew, pump
+from workflows.run.run import Run
+from workflows.shard_dispatcher import SHARDS, in_shards
 
 CARRIED = 20_000
 """Batches that may be open when a history is begun anew between two passes: they travel."""

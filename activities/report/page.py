@@ -7,16 +7,15 @@ from typing import Any
 
 from temporalio import activity
 
-from activities import ledger
-from activities.accounts import Accounts
-from activities.bound import open_shelf
-from activities.forms.form import poured
-from activities.planfile import OpenPlan
-from activities.report import KEY, facts, template
-from activities.report.gathered import Gathered
-from activities.report.rows import Rows
-from activities.report.slots import Reasons
-from activities.store import Sink, StoreError
+from activities.output.output_format import poured
+from activities.report import KEY, ledger, page_values, template
+from activities.report.page_rows import Rows
+from activities.report.slot_accounts import Accounts
+from activities.report.slot_rows import Reasons
+from activities.report.spooled_rows import Gathered
+from activities.store.batch_files import open_shelf
+from activities.store.object_store import Sink, StoreError
+from activities.store.plan_file import OpenPlan
 
 _BEAT = 200
 Said = Mapping[str, Any]
@@ -38,7 +37,7 @@ async def gathered(plan: OpenPlan, said: Said, sink: Sink | None = None, rows: R
     if rows is None:
         rows = Rows(plan, await ledger.twins_of(plan.store), sink)
         await _through(plan, rows, ended=ended)
-    return facts.gathered(plan, said, rows.counts, rows.twins, None if ended else datetime.now(UTC))
+    return page_values.gathered(plan, said, rows.counts, rows.twins, None if ended else datetime.now(UTC))
 
 
 async def write_to_store(plan: OpenPlan, said: Said, rows: Gathered | None = None) -> str:

@@ -17,7 +17,7 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Paragraph, SimpleDocTemplate, Table, TableStyle
 
-from recipes.requirements import find
+from recipes.oq_suite.requirements import find
 from tests.conftest import URS
 
 FONT = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")

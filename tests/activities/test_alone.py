@@ -6,11 +6,11 @@ from contextlib import suppress
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.answer import Answer
-from activities.ask import ask
-from activities.body import body_of
-from activities.endpoint import Endpoints
-from activities.store import Store
+from activities.model.call import ask
+from activities.model.endpoints import Endpoints
+from activities.model.request_body import body_of
+from activities.store.answers import Answer
+from activities.store.object_store import Store
 from quire.request import ModelChoice
 from simulator.options import Options
 from tests.activities.test_turn import ENTRY

@@ -7,15 +7,15 @@ import string
 
 import pytest
 
-from activities import planfile, signatures
-from activities.deduplicate import deduplicate
-from activities.endpoint import Endpoints
-from activities.planfile import Plans
-from activities.store import Store
+from activities.find_duplicates import deduplicate
+from activities.model.endpoints import Endpoints
+from activities.store import plan_file, signatures
+from activities.store.object_store import Store
+from activities.store.plan_file import Plans
 from benchmarks.harness import ITEM
+from quire.comparison_text import text_of
 from quire.contracts import DeduplicateInput, Job
-from quire.duplicates import text_of
-from quire.likeness import likeness
+from quire.similarity import likeness
 from tests.conftest import lay_out
 
 TARGET, SIZE = 60, 4
@@ -36,7 +36,7 @@ async def written(store: Store, method: str, items: list[str], order: list[int],
     """A plan, and its batches in the order in which their calls came back."""
     inputs = {"item": ITEM, "instructions": "x", "prompt": "thing {{ index }}", "slots": {"count": TARGET}}
     said = {"recipe": "custom", "inputs": inputs, "duplicates": {"method": method, "fields": ["text"], **more}}
-    await planfile.write(store, lay_out(said))
+    await plan_file.write(store, lay_out(said))
     for batch in order:
         numbers = range(batch * SIZE + 1, batch * SIZE + SIZE + 1)
         source = {"source": "model", "model": "m", "batch": str(batch + 1), "attempt": 1, "simulated": True}

@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from activities import docx
-from activities.documents import read_text
-from activities.tidy import tidy
-from recipes.requirements import find
-from recipes.spine import InputError
+from activities.documents import docx_text
+from activities.documents.input_files import read_text
+from activities.documents.text_cleanup import tidy
+from recipes.base.recipe import InputError
+from recipes.oq_suite.requirements import find
 from tests.activities import papers
 
 
@@ -76,7 +76,7 @@ def test_what_word_shows_is_read_and_what_it_does_not_is_not():
         f'<w:style w:styleId="{id}"><w:name w:val="{name}"/></w:style>'
         for id, name in (("berschrift1", "heading 1"), ("Verz1", "toc 1"))
     )
-    text = docx.text_of(papers.packed(body, styles=styles), "x.docx", "inputs.urs")
+    text = docx_text.text_of(papers.packed(body, styles=styles), "x.docx", "inputs.urs")
     rows = "| a |  |\n| --- | --- |\n| b c | d |\n"
     assert text == f"# Umfang\n\nURS-001 keeps records always\n\nURS-002 prints\n\n{rows}"
 
@@ -89,7 +89,7 @@ def bomb() -> bytes:
     ):
         large.writestr("_rels/.rels", small.read("_rels/.rels"))
         with large.open("word/document.xml", "w") as part:
-            for _ in range(docx.MOST_BYTES // 1_000_000 + 1):
+            for _ in range(docx_text.MOST_BYTES // 1_000_000 + 1):
                 part.write(b"<w:p>" * 200_000)
     return file.getvalue()
 
@@ -147,7 +147,7 @@ def test_a_small_file_that_is_a_large_one_inside_is_not_unpacked(tmp_path):
         new.writestr("_rels/.rels", old.read("_rels/.rels"))
         new.writestr("word/document.xml", LAUGHS + said)
     with pytest.raises(InputError, match="declarations"):
-        docx.text_of(changed.getvalue(), "x.docx", "inputs.urs")
+        docx_text.text_of(changed.getvalue(), "x.docx", "inputs.urs")
 
 
 def test_a_scan_is_told_as_such_and_a_page_of_one_by_its_number(tmp_path):

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from openai import APIStatusError, RateLimitError
 
-from activities.failures import from_status, retry_after
+from activities.model.http_errors import from_status, retry_after
 
 
 def limited(headers: dict[str, str], code: str = "rate_limit_exceeded", status: int = 429) -> APIStatusError:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from activities.report import blocks
-from activities.report.gathered import Gathered
+from activities.report import packed_blocks
+from activities.report.spooled_rows import Gathered
 from quire.progress import Result
-from runtime.worker import hosted
+from runtime.worker.host import hosted
 from tests.workflows.test_endpoint import exact, things
 
 
@@ -24,7 +24,7 @@ async def report(client, tmp_path: Path, name: str) -> str:
 
 async def test_the_page_is_the_same_whether_its_rows_were_gathered_or_not(client, simulator, tmp_path, monkeypatch):
     opened: list[Gathered] = []
-    monkeypatch.setattr(blocks, "_ROWS", 7)
+    monkeypatch.setattr(packed_blocks, "_ROWS", 7)
     usual = Gathered.end
 
     async def ended(self: Gathered) -> None:
@@ -39,7 +39,7 @@ async def test_the_page_is_the_same_whether_its_rows_were_gathered_or_not(client
 async def test_a_full_disk_for_the_rows_costs_neither_artifact_nor_page_and_is_told_once(
     client, simulator, tmp_path, monkeypatch, caplog: pytest.LogCaptureFixture
 ):
-    monkeypatch.setattr(blocks, "_ROWS", 7)
+    monkeypatch.setattr(packed_blocks, "_ROWS", 7)
 
     async def full(self: Gathered, data: bytes) -> None:
         raise OSError(28, "No space left on device")

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from activities import relay
-from activities.relay import Places, Relay
+from activities.limits import slot_handover
+from activities.limits.slot_handover import Places, Relay
 
 A, B, C = ("run", "a"), ("run", "b"), ("run", "c")
 
@@ -30,7 +30,7 @@ async def test_one_finds_the_activity_ahead_whether_that_comes_first_or_second(m
 
 
 async def test_an_activity_ahead_in_another_worker_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(relay, "ARRIVES", 0.05)
+    monkeypatch.setattr(slot_handover, "ARRIVES", 0.05)
     here = Relay(slots=100)
     here.opened(("another run", "a"), 1)
     assert await here.found(A) is None
@@ -47,8 +47,8 @@ async def test_none_waits_where_the_worker_has_no_slots_to_spare():
 
 
 async def test_what_nobody_asks_for_is_forgotten(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(relay, "KNOWN", 2)
-    monkeypatch.setattr(relay, "ARRIVES", 0.01)
+    monkeypatch.setattr(slot_handover, "KNOWN", 2)
+    monkeypatch.setattr(slot_handover, "ARRIVES", 0.01)
     here = Relay(slots=100)
     for key in (A, B, C):
         here.opened(key, 1)

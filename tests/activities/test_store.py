@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from activities.files import created
-from activities.store import Store, StoreError
+from activities.store.local_files import created
+from activities.store.object_store import Store, StoreError
 
 
 async def test_what_is_written_once_stays(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from activities.throttle import MOST, PAUSE, STEP, Throttle, Turn
+from activities.limits.concurrency import MOST, PAUSE, STEP, Throttle, Turn
 
 
 def refused(throttle: Throttle, now: list[float], count: int) -> float:

@@ -4,15 +4,15 @@ import time
 
 import pytest
 
-from activities.answer import Answer
-from activities.ask import ask, ask_question
-from activities.body import body_of
-from activities.endpoint import Endpoints
-from activities.semantic import Vectors
-from activities.store import Store
-from quire.rates import Ask, Lease
+from activities.duplicates.embeddings import Vectors
+from activities.model.call import ask, ask_question
+from activities.model.endpoints import Endpoints
+from activities.model.request_body import body_of
+from activities.store.answers import Answer
+from activities.store.object_store import Store
+from quire.rate_limits import Ask, Lease
 from quire.request import ModelChoice, Request
-from recipes.spine import Question
+from recipes.base.recipe import Question
 from simulator.options import Options
 
 ENTRY = {

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from playwright.async_api import Browser, Page
 
-from activities import planfile
-from activities.bound import written
 from activities.report import page
-from activities.store import Store
+from activities.store import plan_file
+from activities.store.batch_files import written
+from activities.store.object_store import Store
 from quire.outcome import Usage
 from quire.progress import BatchCounts, Result
 from tests.browser.conftest import page_of
@@ -39,7 +39,7 @@ async def laid(
     """The store of a run of so many items that has ended, without its having run; `empty` slots gave up."""
     store = Store(str(root), name)
     plan = lay_out(things(count))
-    await planfile.write(store, plan)
+    await plan_file.write(store, plan)
     without, first, filled = set(empty), 1, 0
     begin = datetime(2026, 11, 20, 9, tzinfo=UTC)
     for root_, size in enumerate(plan.sizes, 1):
@@ -83,7 +83,7 @@ def _story(number: int, empty: bool) -> str:
 
 async def page_in(store: Store) -> Path:
     """Its page, written as the run's end writes it."""
-    plan = await planfile.read(store)
+    plan = await plan_file.read(store)
     assert plan is not None
     return Path(await page.write_to_store(plan, json.loads(await store.get("report.json") or b"{}")))
 

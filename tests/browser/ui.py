@@ -13,9 +13,9 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from quire.progress import Progress
 from quire.request import Request
-from runtime import embedded
-from runtime.runs import Handle, start
-from runtime.worker import hosted
+from runtime.temporal import embedded_server
+from runtime.temporal.runs import Handle, start
+from runtime.worker.host import hosted
 from tests.conftest import free_port
 
 ADDED = ("QuireRecipe", "QuireProgress", "QuirePercent", "QuireVerdict")
@@ -44,13 +44,13 @@ class Ui:
 async def served(home: Path) -> AsyncGenerator[Ui]:
     """The embedded server of a home of its own, as `starter.py up` has it."""
     port = free_port()
-    await embedded.start(home, port)
+    await embedded_server.start(home, port)
     try:
-        client = await Client.connect(f"{embedded.HOST}:{port}", data_converter=pydantic_data_converter)
+        client = await Client.connect(f"{embedded_server.HOST}:{port}", data_converter=pydantic_data_converter)
         async with hosted(client):
-            yield Ui(client, f"http://{embedded.HOST}:{port + 1000}")
+            yield Ui(client, f"http://{embedded_server.HOST}:{port + 1000}")
     finally:
-        await embedded.stop(home)
+        await embedded_server.stop(home)
 
 
 async def until(handle: Handle, reached: Callable[[Progress], bool], seconds: float = 60) -> Progress:

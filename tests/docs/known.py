@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cyclopts import App, default_name_transform
 
-from runtime.app import GROUPS, HOLDING, command_line, commands_in
+from runtime.cli.app import GROUPS, HOLDING, command_line, commands_in
 from tests.conftest import ROOT
 
 OPTION = re.compile(r"(--[a-z][a-z-]+)")

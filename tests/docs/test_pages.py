@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from quire.request import Request
-from runtime import request_file
+from runtime.request import request_file
 from tests.conftest import ROOT
 from tests.docs.acting import acted, is_file
 from tests.docs.known import commands, unknown

@@ -2,7 +2,7 @@
 
 import pytest
 
-from quire.bundling import FEW, FIRST, FORMER, LATEST, MOST_PLACES, RULE, SPAN, Bundle, bundle
+from quire.call_bundles import FEW, FIRST, FORMER, LATEST, MOST_PLACES, RULE, SPAN, Bundle, bundle
 
 
 def test_few_calls_of_some_seconds_go_one_by_one():

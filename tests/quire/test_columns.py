@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quire.columns import JSON, Kind, fitted, kind_of, leaves, plain
+from quire.schema_columns import JSON, Kind, fitted, kind_of, leaves, plain
 
 TEXT = {"type": "string"}
 

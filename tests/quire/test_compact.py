@@ -9,7 +9,7 @@ from quire.contracts import Planned
 from quire.outcome import OpenSlot
 from quire.schedule import Schedule
 from quire.slots import Batch
-from workflows.state import State
+from workflows.state.state import State
 
 BATCHES = st.lists(
     st.builds(

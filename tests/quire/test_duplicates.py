@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quire.duplicates import key_of, pattern, text_of
-from quire.likeness import Near, Same, grams, likeness
+from quire.comparison_text import key_of, pattern, text_of
+from quire.similarity import Near, Same, grams, likeness
 from tests.conftest import ROOT
 
 

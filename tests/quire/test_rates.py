@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quire.rates import LATE, Ask, Guess, Rates
+from quire.rate_limits import LATE, Ask, Guess, Rates
 
 LIMITS = st.integers(1, 20_000)
 

@@ -1,7 +1,7 @@
 import pytest
 
 from quire.outcome import OpenSlot, Outcome, Reason
-from quire.settle import settle
+from quire.retry_rules import settle
 from quire.slots import Batch, ranges
 
 

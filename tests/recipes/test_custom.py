@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from runtime.errors import SetupError
-from runtime.request_file import load
+from runtime.request.request_file import load
 from simulator.options import Options
 from tests.conftest import ROOT, example, lay_out, lines, made, said_to
 
@@ -201,6 +201,6 @@ async def test_groups_can_be_lanes_with_a_summary_of_what_is_there(client, simul
 
 
 def test_the_starting_file_is_a_whole_recipe(tmp_path):
-    text = (ROOT / "runtime" / "new_recipe.yaml").read_text()
+    text = (ROOT / "runtime" / "request" / "new_recipe.yaml").read_text()
     said = copy.deepcopy(YAML(typ="safe").load(text))
     assert len(lay_out(json.loads(json.dumps(said)), tmp_path).slots) == 10

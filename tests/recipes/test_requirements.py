@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recipes.requirements import Requirement, deal, find, related
+from recipes.oq_suite.requirements import Requirement, deal, find, related
 
 
 def test_ids_are_found_in_lists_tables_bold_text_and_headings():

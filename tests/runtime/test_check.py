@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from quire.request import Request
-from runtime import request_file
-from runtime.expecting import expectation
+from runtime.preview.preview import expectation
+from runtime.request import request_file
 from simulator.options import Options
 from simulator.server import SimulatorServer
 from tests.conftest import ROOT, example, made, oq

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from quire.outcome import Usage
 from quire.progress import BatchCounts, FailedSlot, Group, Result
-from runtime.closing import tell
+from runtime.text.result_text import tell
 
 FILES = {"artifact": "/somewhere/runs/" + "a-long-id-" * 12 + "/artifact.json", "report": "runs/x/report.html"}
 

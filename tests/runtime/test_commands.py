@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from runtime.ranks import priority_of
+from runtime.temporal.run_priority import priority_of
 from simulator.options import Options
 from simulator.server import SimulatorServer
 from tests.conftest import ROOT, URS, free_port
@@ -150,7 +150,7 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_bad_input_names_file_line_and_field(name, tmp_path):
     from runtime.errors import SetupError
-    from runtime.request_file import load
+    from runtime.request.request_file import load
 
     text, said = WRONG[name]
     (tmp_path / "empty.md").write_text(" \n")

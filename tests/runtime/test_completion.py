@@ -9,8 +9,8 @@ from collections.abc import Generator
 import pytest
 from cyclopts.completion._base import extract_completion_data
 
-from runtime import sources
-from runtime.app import GROUPS, command_line
+from runtime.cli import command_index
+from runtime.cli.app import GROUPS, command_line
 from tests.conftest import ROOT, free_port
 from tests.runtime.conftest import Shell
 from tests.runtime.terminals import START, Terminal
@@ -84,7 +84,7 @@ def test_tab_leaves_other_lines_as_they_were(terminal, tmp_path):
 
 def test_the_ids_come_soon_newest_first_and_nothing_is_said_where_there_is_no_server(busy):
     def offered(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "runtime.completing", "zsh", *words]
+        command = [sys.executable, "-m", "runtime.cli.shell_completion", "zsh", *words]
         given = {**busy.env, "PYTHONPATH": str(ROOT), **env}
         return subprocess.run(command, env=given, cwd=busy.home, capture_output=True, text=True, timeout=20)
 
@@ -104,8 +104,8 @@ def test_what_the_source_says_of_the_commands_is_what_the_command_line_takes():
         if path in ((), *((group,) for group in GROUPS)):
             continue
         name = path[-1]
-        one = sources.inner(GROUPS[path[0]][0], path[0])[name] if len(path) > 1 else sources.top()[name]
-        assert isinstance(one, sources.Command)
+        one = command_index.inner(GROUPS[path[0]][0], path[0])[name] if len(path) > 1 else command_index.top()[name]
+        assert isinstance(one, command_index.Command)
         named = [set(argument.names) for argument in data.arguments if not argument.is_positional_only()]
         assert [set(option.names) for option in one.options] == named
         assert len(one.places) == sum(argument.is_positional_only() for argument in data.arguments)

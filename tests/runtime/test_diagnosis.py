@@ -16,13 +16,14 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from quire.progress import Progress, Result
 from quire.request import Request
-from runtime import embedded, looking
-from runtime.diagnosis import diagnosed
-from runtime.looking import Look
-from runtime.runs import Handle, progress_of, start
-from runtime.summary import lines, summary_of
-from runtime.watching import Unreachable, follow
-from runtime.worker import hosted
+from runtime.session import run_view
+from runtime.session.follow import Unreachable, follow
+from runtime.session.run_view import Look
+from runtime.session.status_text import lines, summary_of
+from runtime.temporal import embedded_server
+from runtime.temporal.diagnosis import diagnosed
+from runtime.temporal.runs import Handle, progress_of, start
+from runtime.worker.host import hosted
 from simulator.options import Options
 from tests.conftest import free_port, oq
 
@@ -65,7 +66,7 @@ async def server(port: int, database: Path) -> AsyncGenerator[Client]:
         dev_server_database_filename=str(database),
         data_converter=pydantic_data_converter,
     ) as environment:
-        await embedded.prepare(environment.client)
+        await embedded_server.prepare(environment.client)
         yield environment.client
 
 
@@ -140,7 +141,7 @@ async def _worked_on(client: Client, stop: asyncio.Event) -> None:
 
 async def test_the_end_is_shown_though_a_busy_worker_leaves_looks_unanswered(client, simulator, tmp_path, monkeypatch):
     noted, unanswered = Noted(), [None] * 3
-    monkeypatch.setattr(looking, "progress_of", lambda handle: _silence(unanswered, handle))
+    monkeypatch.setattr(run_view, "progress_of", lambda handle: _silence(unanswered, handle))
     async with hosted(client):
         handle = await start(client, "ended", oq(tmp_path / "store"))
         await handle.result()

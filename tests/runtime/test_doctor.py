@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime import checkup_here
-from runtime.checkup import public
+from runtime.doctor import local_checks
+from runtime.doctor.finding import public
 from simulator.options import Options
 from simulator.server import SimulatorServer
 from tests.conftest import ROOT, free_port
@@ -139,7 +139,7 @@ def test_the_table_fits_a_terminal_of_80_columns(shell, tmp_path):
      ("0.65", ">=0.64.5,<0.65", False), ("2.14.0b1", ">=2.14,<3", True), ("3.11.7", ">=3.11", True)],
 )  # fmt: skip
 def test_versions_are_held_against_their_bounds(version, bounds, fits):
-    assert checkup_here._fits(version, bounds) == fits
+    assert local_checks._fits(version, bounds) == fits
 
 
 def test_an_address_is_shown_without_who_may_use_it():

@@ -10,11 +10,11 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus as Status
 from temporalio.common import TypedSearchAttributes
 
-from runtime import sources
+from runtime.cli import command_index
+from runtime.cli.list_command import age
 from runtime.errors import SetupError
-from runtime.finding import newest, runs
-from runtime.listing import age
-from runtime.runs import attach
+from runtime.temporal.run_lookup import newest, runs
+from runtime.temporal.runs import attach
 from simulator.options import Options
 from simulator.server import SimulatorServer
 from tests.conftest import ROOT, oq
@@ -29,8 +29,8 @@ NEEDED = {
 }
 WITH_AN_ID = sorted(
     name
-    for name, one in sources.top().items()
-    if isinstance(one, sources.Command) and any(place.kind == "ids" for place in one.places)
+    for name, one in command_index.top().items()
+    if isinstance(one, command_index.Command) and any(place.kind == "ids" for place in one.places)
 )
 
 

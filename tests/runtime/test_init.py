@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from runtime.init import init
-from runtime.modeline import ROOT, SCHEMA, modeline
-from runtime.recipe_commands import EXAMPLES
-from runtime.request_file import load
+from runtime.cli.init_command import init
+from runtime.cli.recipe_commands import EXAMPLES
+from runtime.request.editor_modeline import ROOT, SCHEMA, modeline
+from runtime.request.request_file import load
 from tests.conftest import URS
 from tests.runtime.conftest import last
 from tests.runtime.terminals import Program

@@ -4,11 +4,11 @@ from rich.console import Console
 
 from quire.outcome import Usage
 from quire.progress import BatchCounts, Group, Progress
-from runtime.diagnosis import Trouble
-from runtime.live_view import chosen, view
-from runtime.looking import Look
-from runtime.pending import Again
-from runtime.tempo import Pace, Tempo
+from runtime.session.eta import Pace, Tempo
+from runtime.session.live_screen import chosen, view
+from runtime.session.run_view import Look
+from runtime.temporal.diagnosis import Trouble
+from runtime.temporal.pending_calls import Again
 
 
 def progress(**said: object) -> Progress:

@@ -9,9 +9,9 @@ from ruamel.yaml import YAML
 
 from quire.request import Request
 from recipes.registry import recipes
-from runtime.modeline import SCHEMA, modeline
-from runtime.recipe_commands import STARTING, example_of
-from runtime.request_schema import request_schema
+from runtime.cli.recipe_commands import STARTING, example_of
+from runtime.request.editor_modeline import SCHEMA, modeline
+from runtime.request.json_schema import request_schema
 from tests.conftest import ROOT
 
 COMMITTED = SCHEMA

@@ -8,10 +8,10 @@ from temporalio.api.failure.v1 import ApplicationFailureInfo, Failure
 from temporalio.api.workflow.v1 import PendingActivityInfo
 
 from quire.progress import Progress, line
-from runtime.diagnosis import Trouble
-from runtime.looking import Look
-from runtime.pending import Again, counted
-from runtime.shows import JsonLines, Lines
+from runtime.session.renderers import JsonLines, Lines
+from runtime.session.run_view import Look
+from runtime.temporal.diagnosis import Trouble
+from runtime.temporal.pending_calls import Again, counted
 from tests.runtime.test_live_view import progress
 
 

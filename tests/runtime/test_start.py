@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from runtime import build
-from runtime.app import GROUPS, HOLDING, command_line, commands_in
+from runtime.cli.app import GROUPS, HOLDING, command_line, commands_in
+from runtime.worker import build_id
 from tests.conftest import ROOT
 
 OF_CALLS = {"openai", "aiohttp", "httpx2", "genai_prices", "json_repair", "numpy"}
@@ -78,11 +78,11 @@ def test_the_names_for_python_users_are_there_and_no_others():
 
 
 def test_a_worker_s_build_is_named_by_the_code_that_it_runs(tmp_path, monkeypatch):
-    monkeypatch.setattr(build, "ROOT", tmp_path)
+    monkeypatch.setattr(build_id, "ROOT", tmp_path)
     (tmp_path / "workflows").mkdir()
     code = tmp_path / "workflows" / "run.py"
     names: list[str] = []
     for text in ("a", "b", "a"):
         code.write_text(text)
-        names.append(build.build_id())
+        names.append(build_id.build_id())
     assert names[0] == names[2] != names[1]

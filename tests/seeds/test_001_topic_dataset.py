@@ -6,8 +6,8 @@ import uuid
 import pytest
 
 from quire.progress import Group, Progress, cycle_line, line
-from recipes import topics
-from recipes.spine import InputError
+from recipes.base.recipe import InputError
+from recipes.topics import topic_tree
 from runtime.errors import SetupError
 from simulator.options import Options
 from tests.conftest import ROOT, example, lay_out, lines, made, said_to
@@ -36,7 +36,7 @@ def test_unique_topics_are_deduplicated_by_uuid(tmp_path):
 
 
 def test_a_graph_node_that_several_paths_reach_is_one_topic():
-    found = topics.read(GRAPH.read_text(), "inputs.topics", "graph.json").unique
+    found = topic_tree.read(GRAPH.read_text(), "inputs.topics", "graph.json").unique
     names = [topic.path[-1] for topic in found]
     assert sorted(names) == sorted(
         ["Structured fields", "Sampling", "Cardinality", "Histograms", "Context propagation", "Exemplars"]
@@ -52,7 +52,7 @@ def test_a_graph_that_runs_in_a_circle_ends():
         {"id": 3, "topic": "b", "children": [2]},
         {"id": 4, "topic": "leaf", "metadata": {"uuid": str(uuid.UUID(int=4))}},
     ]
-    found = topics.read(json.dumps({"nodes": nodes}), "inputs.topics", "graph.json").unique
+    found = topic_tree.read(json.dumps({"nodes": nodes}), "inputs.topics", "graph.json").unique
     assert [topic.path for topic in found] == [("root", "a", "leaf")]
 
 
@@ -88,11 +88,11 @@ def test_an_existing_tree_without_leaf_uuid_is_an_error_that_names_the_line_and_
 
 
 def test_stamping_gives_uuids_once_and_they_stay(tmp_path):
-    text, count = topics.stamped(tree(1) + '{"path": ["Root", "New"], "note": "kept"}\n', "old.jsonl")
+    text, count = topic_tree.stamped(tree(1) + '{"path": ["Root", "New"], "note": "kept"}\n', "old.jsonl")
     assert count == 1 and '"note": "kept"' in text
-    again, none = topics.stamped(text, "old.jsonl")
+    again, none = topic_tree.stamped(text, "old.jsonl")
     assert none == 0 and again == text
-    assert topics.read(text, "f", "d").unique[0].uuid == str(uuid.UUID(int=0))
+    assert topic_tree.read(text, "f", "d").unique[0].uuid == str(uuid.UUID(int=0))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_stamping_gives_uuids_once_and_they_stay(tmp_path):
 )
 def test_a_broken_tree_names_its_line(line_, said):
     with pytest.raises(InputError, match=said.replace("[", r"\[")):
-        topics.read(tree(1) + line_ + "\n", "inputs.topics", "tree.jsonl")
+        topic_tree.read(tree(1) + line_ + "\n", "inputs.topics", "tree.jsonl")
 
 
 async def test_every_topic_gets_one_sample_a_cycle_in_the_chat_form(client, simulator, tmp_path):
@@ -179,6 +179,6 @@ async def test_a_tree_is_built_with_the_model_and_its_uuids_stay(client, simulat
     result = await made(client, Request.model_validate(request), "tree")
     assert (result.verdict, result.items) == ("complete", 13)
     text = (tmp_path / "tree" / "artifact.jsonl").read_text()
-    leaves = topics.read(text, "inputs.topics", "artifact.jsonl").unique
+    leaves = topic_tree.read(text, "inputs.topics", "artifact.jsonl").unique
     assert len(leaves) == 27 and {len(leaf.path) for leaf in leaves} == {4}
     assert any(" of Chess > " in prompt for prompt in said_to(simulator))

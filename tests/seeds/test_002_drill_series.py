@@ -8,12 +8,12 @@ import sqlite3
 
 import pytest
 
-from activities import tables
-from activities.store import Store
+from activities.documents import database_table
+from activities.store.object_store import Store
 from quire.progress import BatchStatus, Progress, Result
-from recipes import positions
+from recipes.drill_series import positions
 from runtime.errors import SetupError
-from runtime.worker import hosted
+from runtime.worker.host import hosted
 from simulator.options import Options
 from tests.conftest import ROOT, example, lay_out, lines, made, said_to
 
@@ -153,7 +153,7 @@ async def test_one_call_makes_all_where_batching_is_off(client, simulator, tmp_p
 
 
 async def test_the_artifact_is_rebuilt_from_the_store_byte_for_byte(client, simulator, tmp_path):
-    from activities.assemble import rebuild
+    from activities.assemble_artifact import rebuild
 
     await made(client, example("drill_series", tmp_path), "drill-rebuilt")
     files = [tmp_path / "drill-rebuilt" / name for name in ("artifact.json", "artifact.jsonl")]
@@ -165,9 +165,9 @@ async def test_the_artifact_is_rebuilt_from_the_store_byte_for_byte(client, simu
 
 
 async def test_verification_looks_at_the_whole_as_it_was_written(client, simulator, tmp_path):
-    from activities.planfile import Plans
-    from activities.report.pages import Pages
-    from activities.verify import verify
+    from activities.report.spool_handover import Pages
+    from activities.store.plan_file import Plans
+    from activities.verify_artifact import verify
     from quire.contracts import Job, VerifyInput
 
     result = await made(client, example("drill_series", tmp_path), "drill-verified")
@@ -205,7 +205,7 @@ def test_a_sqlite_table_is_read_with_one_query(tmp_path, monkeypatch):
         connection.set_trace_callback(asked.append)
         return connection
 
-    monkeypatch.setattr(tables.sqlite3, "connect", traced)
+    monkeypatch.setattr(database_table.sqlite3, "connect", traced)
     laid = plan(inputs={"library": f"sqlite:///{file}?table=positions"})
     assert len(laid.recipe.library) == 213 and asked == ["SELECT * FROM positions ORDER BY 1"]
     relative = lay_out(

@@ -5,14 +5,14 @@ from collections import Counter
 
 import pytest
 
-from quire.duplicates import text_of
+from quire.comparison_text import text_of
 from quire.outcome import Usage
 from quire.progress import Result
 from quire.request import Request
 from runtime.errors import SetupError
-from runtime.summary import lines as told
-from runtime.summary import savings, summary_of
-from runtime.worker import hosted
+from runtime.session.status_text import lines as told
+from runtime.session.status_text import savings, summary_of
+from runtime.worker.host import hosted
 from simulator.options import Options
 from tests.conftest import example, lay_out, lines, made
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from recipes.roadmap_templates import week_from_template
+from recipes.roadmap.week_templates import week_from_template
 from runtime.errors import SetupError
 from simulator.options import Options
 from tests.conftest import example, lay_out, lines, made, said_to
@@ -158,7 +158,7 @@ async def test_batches_not_yet_sent_follow_the_tokens_really_used(client, simula
 
 
 async def test_one_call_from_python_gives_the_finished_roadmap(simulator, tmp_path, monkeypatch):
-    from runtime import embedded
+    from runtime.temporal import embedded_server
     from starter import generate
     from tests.conftest import free_port
 
@@ -175,7 +175,7 @@ async def test_one_call_from_python_gives_the_finished_roadmap(simulator, tmp_pa
             }
         )
     finally:
-        await embedded.stop(tmp_path / "home")
+        await embedded_server.stop(tmp_path / "home")
     assert [week["week"] for week in roadmap["weeks"]] == list(range(1, 13))
     assert roadmap["metadata"]["verdict"] == "complete" and len(roadmap["phases"]) == 4
 

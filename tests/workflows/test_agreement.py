@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from runtime.worker import hosted
+from runtime.worker.host import hosted
 from simulator.options import Options
 from tests.conftest import lines, oq
 from tests.workflows.test_steering import begun, until

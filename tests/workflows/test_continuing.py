@@ -10,8 +10,8 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from quire.progress import Result
-from runtime import embedded
-from runtime.worker import hosted
+from runtime.temporal import embedded_server
+from runtime.worker.host import hosted
 from simulator.options import Options
 from tests.conftest import example, lines
 from tests.workflows.test_endpoint import exact, things
@@ -24,7 +24,7 @@ async def impatient() -> AsyncGenerator[Client]:
         dev_server_extra_args=["--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=50"],
         data_converter=pydantic_data_converter,
     ) as environment:
-        await embedded.prepare(environment.client)
+        await embedded_server.prepare(environment.client)
         yield environment.client
 
 

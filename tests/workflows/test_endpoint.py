@@ -8,12 +8,12 @@ import shutil
 import pytest
 from temporalio.client import Client
 
-from activities.answer import Answer
+from activities.store.answers import Answer
 from benchmarks.harness import ITEM
 from quire.progress import Result
 from quire.request import Request
-from runtime.runs import Handle
-from runtime.worker import hosted
+from runtime.temporal.runs import Handle
+from runtime.worker.host import hosted
 from simulator.options import Options
 from tests.conftest import example, lay_out, lines, made
 from tests.workflows.test_steering import begun, until
@@ -250,9 +250,9 @@ async def test_a_spent_quota_sleeps_until_it_resets_and_says_until_when(client, 
 
 
 async def test_a_quota_wakes_by_itself(client, simulator, tmp_path, monkeypatch):
-    from activities import failures
+    from activities.model import http_errors
 
-    monkeypatch.setattr(failures, "LONG", 1.0)
+    monkeypatch.setattr(http_errors, "LONG", 1.0)
     simulator.simulator.options = Options(quota=3, quota_seconds=2)
     async with hosted(client):
         handle = await paused_by(client, things(tmp_path), "quota-wakes", "quota")
@@ -276,7 +276,7 @@ async def test_another_model_is_asked_when_tries_are_used_up(client, simulator, 
 
 async def test_a_worker_that_dies_in_mid_answer_asks_again_only_for_the_rest(client, simulator, tmp_path):
     """The answer so far is in the store: the next attempt takes it, whoever makes it."""
-    from activities.store import Store
+    from activities.store.object_store import Store
 
     simulator.simulator.options = Options(tokens_per_second=300)
     request = things(tmp_path, 10, model={"name": "gpt-4o-mini", "stream": True}, batching={"size": 10})

@@ -8,14 +8,15 @@ import pytest
 from temporalio import activity
 from temporalio.client import Client
 
-from activities import ask, throttle
+from activities.limits import concurrency
+from activities.model import call
 from benchmarks.harness import things
-from quire import bundling, sharding
+from quire import call_bundles, sharding
 from quire.request import Request
-from runtime import ranks
 from runtime.errors import SetupError
-from runtime.runs import Handle, start, start_again
-from runtime.worker import Hosted, hosted
+from runtime.temporal import run_priority
+from runtime.temporal.runs import Handle, start, start_again
+from runtime.worker.host import Hosted, hosted
 from simulator.options import Options
 from simulator.server import SimulatorServer
 from tests.conftest import example
@@ -90,7 +91,7 @@ def pinned(worker: Hosted, places: int) -> None:
 def singly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each call an activity of its own: the server takes turns activity by activity, and not call by call."""
     for bound in ("FELT", "FEW"):
-        monkeypatch.setattr(bundling, bound, math.inf)
+        monkeypatch.setattr(call_bundles, bound, math.inf)
 
 
 @pytest.mark.parametrize("priority", [None, 1])
@@ -118,16 +119,16 @@ async def test_a_low_priority_waits_where_slots_are_scarce(client, simulator, tm
     assert places[79] - places[0] - 79 <= 8, "while the high one has calls that wait, those of the low one do"
 
 
-async def seen_by(monkeypatch: pytest.MonkeyPatch) -> list[throttle.Turn]:
+async def seen_by(monkeypatch: pytest.MonkeyPatch) -> list[concurrency.Turn]:
     """What the calls' activities know of their run, from now on."""
-    found: list[throttle.Turn] = []
+    found: list[concurrency.Turn] = []
 
-    def noted(run: str) -> throttle.Turn:
+    def noted(run: str) -> concurrency.Turn:
         assert activity.info().priority.fairness_key
-        found.append(throttle.turn_for(run))
+        found.append(concurrency.turn_for(run))
         return found[-1]
 
-    monkeypatch.setattr(ask, "turn_for", noted)
+    monkeypatch.setattr(call, "turn_for", noted)
     return found
 
 
@@ -153,7 +154,7 @@ async def test_a_run_s_calls_inherit_its_priority_and_a_run_that_takes_over_keep
         await (await start_again(client, "ranked", request, more=2)).result()
         assert set(found) == {(2, "ranked")}
         await (await start_again(client, "ranked", request, more=2, priority=4)).result()
-    assert await ranks.priority_of(handle) == 4 and found[-1] == (4, "ranked")
+    assert await run_priority.priority_of(handle) == 4 and found[-1] == (4, "ranked")
 
 
 async def test_a_live_run_can_be_put_first(client, simulator, tmp_path, monkeypatch):
@@ -162,17 +163,17 @@ async def test_a_live_run_can_be_put_first(client, simulator, tmp_path, monkeypa
     async with hosted(client):
         handle = await start(client, "put-first", things(str(tmp_path), 20, batching={"size": 1, "concurrency": 2}))
         await until(handle, lambda progress: progress.items >= 2)
-        await ranks.change(client, "put-first", 1)
+        await run_priority.change(client, "put-first", 1)
         await handle.result()
     assert (found[0], found[-1]) == ((3, "put-first"), (1, "put-first"))
 
 
 def test_a_long_id_is_cut_to_what_the_server_takes_and_stays_apart_from_its_neighbours():
-    keys = {ranks.rank("ü" * 190 + end, None).fairness_key or "" for end in ("-7f3a", "-7f3b")}
-    assert len(keys) == 2 and all(len(key.encode()) <= ranks.KEY_BYTES for key in keys)
+    keys = {run_priority.rank("ü" * 190 + end, None).fairness_key or "" for end in ("-7f3a", "-7f3b")}
+    assert len(keys) == 2 and all(len(key.encode()) <= run_priority.KEY_BYTES for key in keys)
 
 
 @pytest.mark.parametrize("priority", [0, 6, -1])
 def test_a_priority_that_no_run_can_have_is_a_sentence(priority):
     with pytest.raises(SetupError, match=r"a priority is 1 \(the highest\) to 5"):
-        ranks.checked(priority)
+        run_priority.checked(priority)

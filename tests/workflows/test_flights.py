@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from workflows.flights import SURE, Flights
+from workflows.state.bundles_in_flight import SURE, Flights
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -12,12 +12,12 @@ from temporalio.worker import Replayer
 
 from quire import sharding
 from quire.progress import Progress, Result
-from runtime.worker import hosted
+from runtime.worker.host import hosted
 from simulator.options import Options
 from tests.conftest import made, oq
 from tests.record_histories import IN_SHARDS, SMALL_SHARDS
 from workflows.generate_artifact import GenerateArtifact
-from workflows.shard import GenerateShard
+from workflows.generate_shard import GenerateShard
 
 HISTORIES = Path(__file__).parent.parent / "histories"
 

@@ -13,12 +13,12 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
 from activities.attempts import waited
-from activities.endpoint import Endpoints
-from activities.leases import keeper, of_server
+from activities.limits.rate_leases import keeper, of_server
+from activities.model.endpoints import Endpoints
 from quire.contracts import RATES
-from quire.rates import Ask
+from quire.rate_limits import Ask
 from quire.request import ModelChoice
-from runtime.worker import hosted
+from runtime.worker.host import hosted
 from simulator.options import Options
 from tests.conftest import made
 from tests.workflows.test_endpoint import exact, things
@@ -73,10 +73,10 @@ async def test_two_workers_and_two_runs_keep_to_the_rate_and_reach_it(client, si
 async def test_a_call_whose_turn_is_far_off_gives_its_place_back_and_comes_again(
     client, simulator, tmp_path, monkeypatch
 ):
-    from activities import pace
+    from activities.limits import rate_queue
 
-    monkeypatch.setattr(pace, "WAITS", 0.3)
-    monkeypatch.setattr(pace, "AGAIN", 1.0)
+    monkeypatch.setattr(rate_queue, "WAITS", 0.3)
+    monkeypatch.setattr(rate_queue, "AGAIN", 1.0)
     request = things(tmp_path, 8, model={"name": "given-back", "rpm": 60}, batching={"size": 1, "concurrency": 8})
     result = await made(client, request, "given-back")
     exact(tmp_path, "given-back", result, 8)
@@ -136,12 +136,12 @@ async def test_forty_processes_that_ask_in_the_same_instant_are_all_answered(cli
 
 
 async def test_a_keeper_that_nobody_asks_ends_and_is_started_by_the_next_lease(client, monkeypatch):
-    from workflows import rates
+    from workflows import rate_keeper
 
-    monkeypatch.setattr(rates, "IDLE", 1.0)
-    from runtime import worker
+    monkeypatch.setattr(rate_keeper, "IDLE", 1.0)
+    from runtime.worker import host
 
-    monkeypatch.setattr(worker, "runner", None)
+    monkeypatch.setattr(host, "runner", None)
     async with hosted(client):
         leased, name = of_server(client, "quire"), keeper("http://nowhere/v1", "idle")
         await leased(name, Ask(holder="a", rpm=600, calls=1), "lease-1")

@@ -13,16 +13,16 @@ from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from activities import planfile
-from activities.mlflow_claim import claim
-from activities.mlflow_client import Tracker
-from activities.store import Store
+from activities.store import plan_file
+from activities.store.object_store import Store
+from activities.tracking.mlflow_client import Tracker
+from activities.tracking.run_claim import claim
 from quire.progress import Result
 from quire.request import Mlflow, Request
 from runtime.errors import SetupError
-from runtime.preflight import mlflow_answers
-from runtime.request_file import checked
-from runtime.worker import hosted
+from runtime.request.preflight import mlflow_answers
+from runtime.request.request_file import checked
+from runtime.worker.host import hosted
 from simulator.options import Options
 from simulator.server import SimulatorServer
 from tests.conftest import ROOT, example, free_port, lines, made, oq
@@ -201,7 +201,7 @@ async def test_of_two_workers_that_begin_at_once_one_run_and_one_dataset_stay(cl
     request = oq(tmp_path, target=5)
     await made(client, request, "raced")
     said = Mlflow(tracking_uri=mlflow, experiment="raced")
-    plans = [await planfile.read(Store(str(tmp_path), "raced")) for _ in range(6)]
+    plans = [await plan_file.read(Store(str(tmp_path), "raced")) for _ in range(6)]
     claims = await asyncio.gather(*(claim(plan, Tracker(said)) for plan in plans if plan))
     datasets = await asyncio.gather(*(one.dataset() for one in claims))
     seen = Seen(mlflow, "raced")
@@ -212,7 +212,7 @@ async def test_of_two_workers_that_begin_at_once_one_run_and_one_dataset_stay(cl
 async def test_a_run_that_was_begun_and_not_noted_is_found_again(client, simulator, mlflow, tmp_path):
     await made(client, oq(tmp_path, target=5), "unnoted")
     store = Store(str(tmp_path), "unnoted")
-    plan = await planfile.read(store)
+    plan = await plan_file.read(store)
     assert plan is not None
     said = Mlflow(tracking_uri=mlflow, experiment="unnoted")
     first = await claim(plan, Tracker(said))

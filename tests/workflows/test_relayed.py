@@ -8,7 +8,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from quire.contracts import GenerateSeveralInput, Several
 from quire.progress import Progress, Result
-from runtime.worker import hosted
+from runtime.worker.host import hosted
 from simulator.options import Options
 from tests.workflows.test_endpoint import exact, things
 from tests.workflows.test_keeping_to_rates import another
@@ -67,7 +67,7 @@ async def test_calls_that_fail_in_such_an_activity_are_sent_again_one_by_one(cli
 
 
 async def test_nothing_waits_behind_calls_that_are_long(client, simulator, tmp_path, monkeypatch):
-    monkeypatch.setattr("workflows.pump.LATEST", 0.5)
+    monkeypatch.setattr("workflows.run.batch_loop.LATEST", 0.5)
     simulator.simulator.options = Options(latency=1.0)
     async with hosted(client):
         result = await made(client, tmp_path, "long", 160, concurrency=32)

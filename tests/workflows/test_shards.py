@@ -17,13 +17,13 @@ from temporalio.workflow import ChildWorkflowHandle
 from quire import sharding
 from quire.progress import Progress, Result
 from quire.request import Budget
-from runtime.worker import hosted
+from runtime.worker.host import hosted
 from simulator.options import Options
 from tests.conftest import example, lines, oq, said_to
 from tests.workflows.test_endpoint import exact, things
-from workflows.fleet import tell_promptly
-from workflows.reports import ShardInput
-from workflows.shards import Shard
+from workflows.shard_dispatcher import tell_promptly
+from workflows.shards.tracker import Shard
+from workflows.state.shard_messages import ShardInput
 
 
 @pytest.fixture(autouse=True)

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowUpdateFailedError
 
-from activities.bound import file_of
+from activities.store.batch_files import file_of
 from quire.progress import Progress, Result
 from quire.request import Request
-from runtime.runs import Handle, start_again
-from runtime.worker import hosted
+from runtime.temporal.runs import Handle, start_again
+from runtime.worker.host import hosted
 from simulator.options import Options
 from tests.conftest import example, lines, made, oq
 

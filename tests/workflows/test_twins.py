@@ -5,12 +5,12 @@ import json
 
 import pytest
 
-from quire.duplicates import text_of
-from quire.likeness import likeness
-from runtime.worker import hosted
+from quire.comparison_text import text_of
+from quire.similarity import likeness
+from runtime.worker.host import hosted
 from simulator.options import Options
+from simulator.pseudo_embeddings import vector
 from simulator.server import SimulatorServer
-from simulator.vectors import vector
 from tests.conftest import lines, made
 from tests.workflows.test_endpoint import exact, things
 from tests.workflows.test_steering import begun, until
@@ -83,7 +83,7 @@ async def test_an_earlier_run_is_kept_out(client, simulator, tmp_path):
 
 async def test_a_worker_killed_during_a_round_changes_nothing(client, simulator, tmp_path, monkeypatch):
     """The activity is cut short once it has begun to write, and made again by another worker."""
-    from activities import signatures
+    from activities.store import signatures
 
     simulator.simulator.options = Options(duplicates=0.3)
     duplicates = {"method": "near", "fields": ["text"], "rounds": 12}

@@ -5,14 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from activities import planfile
-from activities.assemble import bind
-from activities.bound import open_shelf, written
-from activities.forms.form import Bound
-from activities.store import Store
-from activities.verify import problems_of
+from activities.assemble_artifact import bind
+from activities.output.output_format import Bound
+from activities.store import plan_file
+from activities.store.batch_files import open_shelf, written
+from activities.store.object_store import Store
+from activities.verify_artifact import problems_of
 from quire.request import Format, Request
-from runtime import request_file
+from runtime.request import request_file
 from tests.conftest import ROOT
 
 SOURCE = {"source": "model", "model": "m", "batch": "1", "attempt": 1, "simulated": False}
@@ -38,7 +38,7 @@ class Made:
     async def fill(self, request: dict[str, Any], items: Sequence[dict[str, Any]]) -> "Made":
         """Lay the request out, and put items into the store as if they had been made; None leaves a slot open."""
         laid = request_file.checked(request, ROOT / "examples").plan
-        await planfile.write(self.store, laid)
+        await plan_file.write(self.store, laid)
         rows = [
             {"slot": n, "item": {"slot": n, **item}, "provenance": SOURCE} for n, item in enumerate(items, 1) if item
         ]
@@ -57,8 +57,8 @@ class Made:
         items = len(await open_shelf(self.store)) if expected is None else expected
         return await problems_of(form, self.store, Bound(plan.recipe, plan.slots, {}, RUN, None), items)
 
-    async def _plan(self, formats: Sequence[Format]) -> planfile.OpenPlan:
-        plan = await planfile.read(self.store)
+    async def _plan(self, formats: Sequence[Format]) -> plan_file.OpenPlan:
+        plan = await plan_file.read(self.store)
         assert plan is not None
         said = plan.request.model_dump(mode="json") | {"output": {"formats": list(formats)}}
         return replace(plan, request=Request.model_validate(said))

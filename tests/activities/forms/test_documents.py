@@ -9,7 +9,7 @@ from docx.table import Table
 from docx.text.paragraph import Paragraph
 from markdown_it import MarkdownIt
 
-from recipes.spine import Recipe
+from recipes.base.recipe import Recipe
 from tests.activities.forms.conftest import RUN, Made, custom
 
 ODD = (

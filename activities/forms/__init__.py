@@ -1,1 +1,0 @@
-"""The forms in which an artifact is written: one module for each, all behind `form.Form`."""

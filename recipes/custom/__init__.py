@@ -1,0 +1,1 @@
+"""Whatever a request describes in YAML."""

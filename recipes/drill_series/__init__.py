@@ -1,0 +1,1 @@
+"""Backgammon drills over real positions."""

@@ -1,0 +1,1 @@
+"""Operational Qualification test suites from a requirements specification."""

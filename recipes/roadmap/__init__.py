@@ -1,0 +1,1 @@
+"""Learning roadmaps by week."""

@@ -1,0 +1,1 @@
+"""Topic trees, and datasets over them."""

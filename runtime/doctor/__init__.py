@@ -1,0 +1,1 @@
+"""The checks of `doctor`: this machine, the Temporal server, the endpoint."""

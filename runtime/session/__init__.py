@@ -1,0 +1,1 @@
+"""A run started or followed from a terminal until it ends."""
