@@ -1,4 +1,4 @@
-"""The command line: check, run, watch and collect."""
+"""The command line, `uv run starter.py`, and the Python API, `from starter import generate`."""
 
 import gc
 import sys
@@ -6,22 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 from cyclopts import CycloptsError
 
-from runtime.cli.app import command_line
+from runtime.cli.app import build_command_line
 from runtime.errors import SetupError
-from runtime.worker.process_exit import leave
+from runtime.worker.current_process import exit_now
 
 if TYPE_CHECKING:
     from runtime.api import GenerationFailed, generate
 
-LOOKED_THROUGH = 50_000
-"""New objects after which the collector looks for garbage. Imports make many, and all stay: at the default of 700,
-looking at them again and again is an eighth of a start."""
+GC_THRESHOLD = 50_000
+"""New objects after which garbage is collected. Imports create many objects that all stay: at the default of 700,
+scanning them over and over takes an eighth of the time that a start takes."""
 
 __all__ = ["GenerationFailed", "generate", "main"]
 
 
 def __getattr__(name: str) -> Any:
-    """`generate` and what it raises, for Python: a second of imports that the command line does without."""
+    """Import the Python API when it is first used: that takes a second, which the command line does not need."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from runtime import api
@@ -30,15 +30,16 @@ def __getattr__(name: str) -> Any:
 
 
 def main() -> int:
-    """Run one command; a person's mistake is a sentence and exit code 2, never a traceback."""
-    gc.set_threshold(LOOKED_THROUGH)
+    """Run the command that `sys.argv` names and return its exit code. A mistake of the caller is printed as a sentence,
+    with exit code 2, never as a traceback."""
+    gc.set_threshold(GC_THRESHOLD)
     try:
-        code = command_line()(sys.argv[1:], exit_on_error=False, result_action="return_value")
+        code = build_command_line()(sys.argv[1:], exit_on_error=False, result_action="return_value")
     except SetupError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except CycloptsError:
-        return 2  # cyclopts has told it
+        return 2  # cyclopts has printed it
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -50,4 +51,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    leave(main())
+    exit_now(main())

@@ -1,5 +1,5 @@
-"""Workers for any Temporal server: `uv run worker.py` is one, `--processes 4` are four. They stop at Ctrl-C or SIGTERM,
-calls in flight first."""
+"""Workers for any Temporal server: `uv run worker.py` runs one, `--processes 4` runs four. They stop at Ctrl-C or
+SIGTERM, after the calls in flight."""
 
 import argparse
 import asyncio
@@ -9,51 +9,54 @@ from pathlib import Path
 
 from runtime import logs
 from runtime.errors import SetupError
-from runtime.temporal.connection import connected
+from runtime.temporal.connection import open_connection
 from runtime.temporal.settings import TASK_QUEUE
-from runtime.worker.host import GRACE, hosted
-from runtime.worker.malloc import sparing
-from runtime.worker.process_exit import leave
-from runtime.worker.process_pool import MOST, end_with_stdin, supervise
+from runtime.worker.current_process import exit_now, limit_malloc_arenas
+from runtime.worker.host import DRAIN_TIME, host_worker
+from runtime.worker.process_pool import MAX_PROCESSES, stop_when_stdin_closes, supervise_processes
+
+MARGIN_SECONDS = 15
+"""How much longer than calls in flight a worker may take to end before its process is ended."""
 
 
-async def work() -> None:
-    """Poll until told to stop."""
+async def work_until_stopped() -> None:
+    """Run a worker until SIGINT or SIGTERM."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with connected(start_embedded=False) as connection, hosted(connection.client) as worker:
+    async with open_connection(start_embedded=False) as connection, host_worker(connection.client) as worker:
         model = "the offline simulator: text is simulated" if worker.simulated else "the configured endpoint"
         print(f"worker on queue {TASK_QUEUE} at {connection.address}, with {model}", file=sys.stderr, flush=True)
         await stop.wait()
         print("finishing the calls in flight", file=sys.stderr, flush=True)
 
 
-def _number(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= MOST:
-        raise argparse.ArgumentTypeError(f"it must be a number from 1 to {MOST}, found '{text}'")
+def _parse_count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_PROCESSES:
+        raise argparse.ArgumentTypeError(f"must be a number from 1 to {MAX_PROCESSES}, not '{text}'")
     return int(text)
 
 
-def _arguments() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="worker.py", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--processes", type=_number, metavar="N", help=f"so many processes on this host, 1 to {MOST}")
-    parser.add_argument("--until-stdin-closes", action="store_true", help="stop when standard input ends, too")
+    help = f"run N worker processes on this host, 1 to {MAX_PROCESSES}"
+    parser.add_argument("--processes", type=_parse_count, metavar="N", help=help)
+    parser.add_argument("--until-stdin-closes", action="store_true", help="also stop when standard input closes")
     return parser.parse_args()
 
 
 if __name__ == "__main__":
-    given = _arguments()
-    if given.processes:
+    arguments = _parse_arguments()
+    if arguments.processes:
         command = [sys.executable, str(Path(__file__).absolute()), "--until-stdin-closes"]
-        leave(asyncio.run(supervise(given.processes, command)))
-    if given.until_stdin_closes:
-        end_with_stdin(GRACE.total_seconds() + 15)
-    logs.configure()
-    sparing()
+        exit_now(asyncio.run(supervise_processes(arguments.processes, command)))
+    if arguments.until_stdin_closes:
+        stop_when_stdin_closes(DRAIN_TIME.total_seconds() + MARGIN_SECONDS)
+    logs.configure_logging()
+    limit_malloc_arenas()
     try:
-        asyncio.run(work())
+        asyncio.run(work_until_stopped())
     except SetupError as error:
         print(f"error: {error}", file=sys.stderr)
-        leave(2)
-    leave(0)
+        exit_now(2)
+    exit_now(0)

@@ -1,124 +1,103 @@
-"""Bind the items of all filled slots, in slot order, in every form that the request asks for."""
+"""The activity `assemble`: write the items of all filled slots, in slot order, in every requested format."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from temporalio import activity
-
-from activities.duplicates.diversity import Diversity
-from activities.output import formats
-from activities.output.output_format import Bound
-from activities.report import ledger, page
-from activities.report.slot_accounts import Accounts
-from activities.report.spool_handover import Pages, run_of
-from activities.report.spooled_rows import Gathered
+from activities.duplicates.diversity import DiversityMeter
+from activities.heartbeats import count_heartbeat
+from activities.output.formats import OUTPUT_FORMATS, open_artifact_writer
+from activities.output.output_format import ArtifactContext, finish_item
+from activities.report import page
+from activities.report.ledger import LEDGER_KEY, open_ledger
 from activities.store import plan_file
-from activities.store.batch_files import Row, Shelf, open_shelf
-from activities.store.object_store import Store
-from activities.store.plan_file import OpenPlan, Plans
-from quire.contracts import Assembled, AssembleInput
+from activities.store.batch_files import Row
+from activities.store.item_index import ItemIndex, open_item_index
+from activities.store.object_store import REPORT_KEY, Store
+from activities.store.plan_file import OpenPlan, PlanCache
+from quire.contracts import AssembleInput, AssembleResult
 from quire.progress import SHOWN_FAILURES, FailedSlot
 from quire.request import Format
 from quire.slots import Slot
 from recipes.base.recipe import Item, Recipe
 
-FIGURES = "report.diversity.json"
-"""What the pass over all items tells of them, for the report."""
-Seen = Callable[[Slot, Row | None], Awaitable[None]]
-"""Told of every slot in order, and of what fills it."""
+DIVERSITY_KEY = "report.diversity.json"
+"""The key of the diversity figures, which `assemble` computes on its pass over the items and `verify` reports."""
+OnSlot = Callable[[Slot, Row | None], Awaitable[None]]
+"""Receives every slot in order, with its item; None if the slot is not filled."""
 
 
-async def assemble(given: AssembleInput, plans: Plans, pages: Pages) -> Assembled:
-    """Write the artifact in every form asked for; nothing is written where no slot was filled. The report's rows are
-    gathered by the way, for `verify`."""
-    plan = await plans.read(given.job)
+async def assemble_artifact(input: AssembleInput, plans: PlanCache) -> AssembleResult:
+    """Write the artifact in every requested format, and the ledger. No artifact is written if no slot is filled."""
+    plan = await plans.open_plan(input.job)
     store = plan.store
-    shelf = await open_shelf(store)
-    reasons = {slot.slot: f"{slot.reason}: {slot.detail}" if slot.detail else slot.reason for slot in given.failed}
+    index = await open_item_index(store)
+    reasons = {slot.slot: f"{slot.reason}: {slot.detail}" if slot.detail else slot.reason for slot in input.failed}
     failed: list[FailedSlot] = []
-    rows = Gathered(plan, await ledger.twins_of(store))
     facts = {
-        "verdict": given.verdict,
-        "batches": given.planned_batches,
-        "usage": given.usage.model_dump(),
-        "simulated": given.simulated,
-        "started": given.started,
+        "verdict": input.verdict,
+        "batches": input.planned_batches,
+        "usage": input.usage.model_dump(),
+        "simulated": input.simulated,
+        "started": input.started,
     }
-    diversity = Diversity(plan, shelf)
-    async with store.writer(ledger.KEY) as sink:
-        accounts = Accounts(plan, shelf, rows, sink)
-        await accounts.begin()
+    diversity = DiversityMeter(plan, index)
+    async with store.open_writer(LEDGER_KEY) as writer:
+        ledger = await open_ledger(plan, index, writer)
 
-        async def seen(slot: Slot, row: Row | None) -> None:
+        async def on_slot(slot: Slot, row: Row | None) -> None:
             reason = reasons.get(slot.number, "not filled") if row is None else None
             if reason is not None and len(failed) < SHOWN_FAILURES:
                 failed.append(FailedSlot(slot=slot.key, reason=reason))
-            diversity.see(slot, row)
-            await accounts.tell(slot, row, reason)
+            diversity.add_slot(slot, row)
+            await ledger.write_slot(slot, row, reason)
 
-        forms, problems = await bind(plan, shelf, store, facts, seen=seen)
-    await rows.end()
-    pages.keep(run_of(), rows)
-    await store.put(FIGURES, json.dumps(diversity.figures(), ensure_ascii=False).encode())
-    return Assembled(
-        artifact=next(iter(forms.values()), None),
-        artifacts=forms,
-        items=len(shelf),
+        addresses, warnings = await write_artifact(plan, index, store, facts, on_slot=on_slot)
+    await store.put(DIVERSITY_KEY, json.dumps(diversity.compute_figures(), ensure_ascii=False).encode())
+    return AssembleResult(
+        artifact=next(iter(addresses.values()), None),
+        artifacts=addresses,
+        items=len(index),
         failed_slots=failed,
-        warnings=[*given.warnings, *problems],
+        warnings=[*input.warnings, *warnings],
     )
 
 
-async def bind(
+async def write_artifact(
     plan: OpenPlan,
-    shelf: Shelf,
+    index: ItemIndex,
     store: Store,
     facts: Mapping[str, Any],
     *,
     into: str = "",
-    seen: Seen | None = None,
+    on_slot: OnSlot | None = None,
 ) -> tuple[dict[Format, str], list[str]]:
-    """Write every form, below `into`, in one pass over the slots; each form's address, and what the recipe's own check
-    and the forms say.
+    """Write every format, with keys below `into`, in one pass over the slots; return each format's address, and the
+    warnings of the recipe's own check and of the formats.
 
-    `facts` are what only the run knows: verdict, batches, usage, simulated, started. The same facts give the same
-    bytes. `seen` is told of every slot.
+    `facts` are what only the run knows: verdict, batches, usage, simulated, started. The same facts always give the
+    same bytes.
     """
     recipe = plan.recipe
-    outlined = type(recipe).outline is not Recipe.outline
+    has_outlines = type(recipe).outline is not Recipe.outline
     outlines: list[Item] = []
-    kinds = plan.request.output.formats if len(shelf) else ()
-    async with formats.opened(kinds, _bound(plan, facts, len(shelf)), store, into=into) as forms:
+    formats = plan.request.output.formats if len(index) else ()
+    metadata = _metadata(plan, facts, len(index))
+    context = ArtifactContext(recipe, plan.slots, metadata, plan.store.workflow_id, facts.get("started"))
+    async with open_artifact_writer(formats, context, store, into=into) as writer:
         for slot in plan.slots:
-            row = await shelf.row(slot.number)
-            _beat(slot.number)
-            if seen is not None:
-                await seen(slot, row)
+            row = await index.read_row(slot.number)
+            count_heartbeat(slot.number)
+            if on_slot is not None:
+                await on_slot(slot, row)
             if row is not None:
-                item = finished(recipe, slot, row, shelf.kept)
-                await forms.add(item)
-                if outlined:
+                item = finish_item(recipe, slot, row, index.kept_duplicates)
+                await writer.add_item(item)
+                if has_outlines:
                     outlines.append(recipe.outline(item))
-        said = await forms.end(outlines)
-    where: dict[Format, str] = {kind: store.where(into + formats.FORMS[kind].address) for kind in kinds}
-    return where, [*recipe.problems(outlines), *said] if kinds else []
-
-
-def _bound(plan: OpenPlan, facts: Mapping[str, Any], items: int) -> Bound:
-    metadata = _metadata(plan, facts, items)
-    return Bound(plan.recipe, plan.slots, metadata, plan.store.workflow_id, facts.get("started"))
-
-
-def finished(recipe: Recipe, slot: Slot, row: Row, kept: Mapping[int, Mapping[str, Any]]) -> Item:
-    """The item as the artifact has it; `kept` is what is said of those that stay although they are like others."""
-    provenance = {**row["provenance"], **kept.get(slot.number, {})}
-    return {**recipe.finished(row["item"], slot), "provenance": provenance}
-
-
-def _beat(number: int) -> None:
-    if number % 200 == 0 and activity.in_activity():
-        activity.heartbeat(number)
+        warnings = await writer.end(outlines)
+    addresses: dict[Format, str] = {name: store.address_of(into + OUTPUT_FORMATS[name].address) for name in formats}
+    return addresses, [*recipe.problems(outlines), *warnings] if formats else []
 
 
 def _metadata(plan: OpenPlan, facts: Mapping[str, Any], items: int) -> dict[str, Any]:
@@ -135,19 +114,20 @@ def _metadata(plan: OpenPlan, facts: Mapping[str, Any], items: int) -> dict[str,
     }
 
 
-async def rebuild(store: Store) -> dict[Format, str]:
-    """Bind an ended run's artifact again from what the store holds, byte for byte; nothing where there is no report."""
-    plan, report = await plan_file.read(store), await store.get("report.json")
-    if plan is None or report is None:
+async def rebuild_artifact(store: Store) -> dict[Format, str]:
+    """Write an ended run's artifact and page again from what the store holds, byte for byte, and return each format's
+    address; without a report, write nothing."""
+    plan, data = await plan_file.open_plan(store), await store.get(REPORT_KEY)
+    if plan is None or data is None:
         return {}
-    said = json.loads(report)
+    report = json.loads(data)
     facts = {
-        "verdict": said["verdict"],
-        "batches": said["batches"]["planned"],
-        "usage": said["usage"],
-        "simulated": said["simulated"],
-        "started": said.get("started"),
+        "verdict": report["verdict"],
+        "batches": report["batches"]["planned"],
+        "usage": report["usage"],
+        "simulated": report["simulated"],
+        "started": report.get("started"),
     }
-    where, _ = await bind(plan, await open_shelf(store), store, facts)
-    await page.write_to_store(plan, said)
-    return where
+    addresses, _ = await write_artifact(plan, await open_item_index(store), store, facts)
+    await page.write_page_to_store(plan, report)
+    return addresses

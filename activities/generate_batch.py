@@ -1,4 +1,4 @@
-"""Fill one batch: render its prompt, ask, keep what is good, say what is open. Or fill it from templates."""
+"""The activities `generate` and `fall_back`: fill a batch with a call of the model, or from the recipe's templates."""
 
 import time
 from collections.abc import Mapping
@@ -6,95 +6,117 @@ from typing import Any
 
 import jsonschema_rs
 
-from activities import reuse
-from activities.agreement import must_agree
-from activities.model.batch_context import around_of
-from activities.model.call import ask
+from activities.errors import setup_error
+from activities.model.batch_context import load_context
+from activities.model.call import get_or_create_answer
 from activities.model.endpoints import Endpoints
-from activities.model.item_check import Judged, judge
-from activities.model.pricing import usage_of
-from activities.model.prompt import filed, sent
-from activities.report import ledger
-from activities.store.answers import Answer
-from activities.store.batch_files import Row, file_of, written
+from activities.model.item_check import CheckedItems, check_items
+from activities.model.pricing import usage_with_cost
+from activities.model.prompt import build_batch_call, call_digest
+from activities.report import call_notes
+from activities.store.answers import Answer, share_answer
+from activities.store.batch_files import Row, batch_key, encode_batch_file, parse_batch_file
 from activities.store.object_store import Store
-from activities.store.plan_file import Plans
+from activities.store.plan_file import OpenPlan, PlanCache
 from quire.contracts import FallBackInput, GenerateInput
 from quire.outcome import OpenSlot, Outcome, Usage
 from quire.slots import Batch
 from recipes.base.recipe import Item
 
 
-async def generate(given: GenerateInput, endpoints: Endpoints, plans: Plans) -> Outcome:
-    """Fill one batch with one call. Raises ApplicationError, retryable or not, where no answer came."""
-    plan = await plans.read(given.job)
-    store, batch, recipe, began = plan.store, given.batch, plan.recipe, time.time()
-    must_agree(plan, endpoints)
-    call = await sent(plan, batch, given.before)
-    name = filed(endpoints, call.model, call.body, f"{batch.name} again" if given.hedge else batch.name)
+async def generate_batch(input: GenerateInput, endpoints: Endpoints, plans: PlanCache) -> Outcome:
+    """Fill one batch with one call. Raises ApplicationError, retryable or not, if the call gives no answer."""
+    plan = await plans.open_plan(input.job)
+    store, batch, recipe, started_at = plan.store, input.batch, plan.recipe, time.time()
+    _check_same_text_source(plan, endpoints)
+    call = await build_batch_call(plan, batch, input.earlier_batches)
+    name = call_digest(endpoints, call.model, call.body, f"{batch.name} again" if input.hedge else batch.name)
     expected = plan.request.batching.tokens_per_item * len(call.slots)
-    asked = time.perf_counter()
-    answer = await ask(store, endpoints, call.model, call.body, name, expected=expected, shared=plan.request.reuse)
-    judged = judge(answer, call.slots, recipe)
+    sent_at = time.perf_counter()
+    answer = await get_or_create_answer(
+        store, endpoints, call.model, call.body, name, expected=expected, shared=plan.request.reuse
+    )
+    checked = check_items(answer, call.slots, recipe)
     slots = {slot.number: slot for slot in call.slots}
-    kept = {number: recipe.settled(item, slots[number], call.around) for number, item in judged.good.items()}
-    outcome = _outcome(answer, batch, judged, sorted(kept), time.perf_counter() - asked)
-    note = ledger.note(outcome, batch, answer, name, began=began, hedge=given.hedge)
-    lines = written(_rows(kept, _source(answer, batch)), note)
-    there = await store.put_once(f"batches/{batch.name}.jsonl", lines)
-    if there != lines:  # of two calls that race, the first one's items stay; or this is the same call once more
-        outcome = _outcome(answer, batch, judged, sorted(file_of(there).rows), time.perf_counter() - asked)
-        await _too_late(store, there, note)
+    items = {number: recipe.with_context(item, slots[number], call.context) for number, item in checked.good.items()}
+    outcome = _outcome(answer, batch, checked, sorted(items), time.perf_counter() - sent_at)
+    note = call_notes.build_call_note(outcome, batch, answer, name, started_at=started_at, hedge=input.hedge)
+    data = encode_batch_file(_rows(items, _provenance(answer, batch)), note)
+    stored = await store.put_once(batch_key(batch.name), data)
+    if stored != data:  # of two calls that race, the items of the first stay; or this is the same call once more
+        filled = sorted(parse_batch_file(stored).rows)
+        outcome = _outcome(answer, batch, checked, filled, time.perf_counter() - sent_at)
+        await _store_late_note(store, stored, note)
     if plan.request.reuse and not outcome.open and not answer.reused:
-        await reuse.remember(store, name)
+        await share_answer(store, name)
     return outcome
 
 
-async def _too_late(store: Store, there: bytes, note: Mapping[str, Any]) -> None:
-    won = file_of(there).call
-    if won is None or won["answer"] != note["answer"]:
-        await ledger.keep(store, note)
+def _check_same_text_source(plan: OpenPlan, endpoints: Endpoints) -> None:
+    """Raise a setup error, which pauses the run, if this worker would mix simulated text with a model's.
+
+    The text of a run is all a model's or all the simulator's, even if one of its workers lacks a variable.
+    """
+    model = plan.request.generator
+    simulated = endpoints.is_simulated(model)
+    if plan.simulated is None or plan.simulated == simulated:
+        return
+    if simulated:
+        raise setup_error(
+            "the run began with a model, and this worker has neither OPENAI_API_KEY nor OPENAI_BASE_URL, so it would "
+            "simulate; set the variable that your other workers have, and start this worker again"
+        )
+    raise setup_error(
+        f"the run began with simulated text, and this worker would call {endpoints.address(model)}; run the request "
+        "under another --id, or start the worker without OPENAI_API_KEY and OPENAI_BASE_URL"
+    )
 
 
-def _outcome(answer: Answer, batch: Batch, judged: Judged, filled: list[int], seconds: float) -> Outcome:
-    usage = usage_of(answer.model, answer.usage, simulated=answer.simulated)
-    missing = [OpenSlot(slot=number, reason="missing") for number in judged.good if number not in filled]
+async def _store_late_note(store: Store, stored: bytes, note: Mapping[str, Any]) -> None:
+    winner = parse_batch_file(stored).call
+    if winner is None or winner["answer"] != note["answer"]:
+        await call_notes.store_late_note(store, note)
+
+
+def _outcome(answer: Answer, batch: Batch, checked: CheckedItems, filled: list[int], seconds: float) -> Outcome:
+    usage = usage_with_cost(answer.model, answer.usage, simulated=answer.simulated)
+    missing = [OpenSlot(slot=number, reason="missing") for number in checked.good if number not in filled]
     return Outcome(
         batch=batch.name,
         filled=filled,
-        open=[slot for slot in [*judged.open, *missing] if slot.slot not in filled],
+        open=[slot for slot in [*checked.open, *missing] if slot.slot not in filled],
         usage=Usage() if answer.reused else usage,
         model=answer.model,
-        tokens_per_item=answer.usage["completion_tokens"] // judged.read if judged.read else None,
+        tokens_per_item=answer.usage["completion_tokens"] // checked.elements if checked.elements else None,
         simulated=answer.simulated,
         seconds=None if answer.reused else round(seconds, 3),
         reused=answer.reused,
     )
 
 
-async def fall_back(given: FallBackInput, plans: Plans) -> Outcome:
-    """Fill slots from the recipe's templates, each checked like a model's item."""
-    plan = await plans.read(given.job)
+async def fill_batch_from_templates(input: FallBackInput, plans: PlanCache) -> Outcome:
+    """Fill slots from the recipe's templates, and check each item as a model's item is checked."""
+    plan = await plans.open_plan(input.job)
     store = plan.store
-    slots = [plan.slots[number - 1] for number in given.slots]
-    around = await around_of(store, plan, slots, given.before)
+    slots = [plan.slots[number - 1] for number in input.slots]
+    context = await load_context(store, plan, slots, input.earlier_batches)
     validator = jsonschema_rs.validator_for(plan.recipe.item_schema(slots), offline=True)
-    good: dict[int, Item] = {}
+    items: dict[int, Item] = {}
     for slot in slots:
-        item = plan.recipe.fallback(slot, around)
+        item = plan.recipe.fallback(slot, context)
         if item is not None and validator.is_valid(item) and not plan.recipe.faults(item, slot):
-            good[slot.number] = plan.recipe.settled(item, slot, around)
-    source = {"source": "fallback", "model": None, "batch": given.name, "attempt": 0, "simulated": False}
-    await store.put(f"batches/{given.name}.jsonl", written(_rows(good, source), None))
-    missing = [slot.number for slot in slots if slot.number not in good]
+            items[slot.number] = plan.recipe.with_context(item, slot, context)
+    provenance = {"source": "fallback", "model": None, "batch": input.name, "attempt": 0, "simulated": False}
+    await store.put(batch_key(input.name), encode_batch_file(_rows(items, provenance), None))
+    missing = [slot.number for slot in slots if slot.number not in items]
     return Outcome(
-        batch=given.name,
-        filled=sorted(good),
+        batch=input.name,
+        filled=sorted(items),
         open=[OpenSlot(slot=number, reason="failed", detail="no template fits") for number in missing],
     )
 
 
-def _source(answer: Answer, batch: Batch) -> dict[str, object]:
+def _provenance(answer: Answer, batch: Batch) -> dict[str, object]:
     return {
         "source": "model",
         "model": answer.model,
@@ -104,5 +126,5 @@ def _source(answer: Answer, batch: Batch) -> dict[str, object]:
     }
 
 
-def _rows(items: dict[int, Item], source: Mapping[str, object]) -> list[Row]:
-    return [{"slot": number, "item": item, "provenance": source} for number, item in sorted(items.items())]
+def _rows(items: dict[int, Item], provenance: Mapping[str, object]) -> list[Row]:
+    return [{"slot": number, "item": item, "provenance": provenance} for number, item in sorted(items.items())]

@@ -1,71 +1,53 @@
-"""Log a run to MLflow as far as it is: the batches that are in the store and not logged yet; at its end, what is bound.
+"""The activity `log`: send MLflow what is new of a run, and at the run's end its artifact.
 
-Who logs is an activity of its own, which the run starts now and then and no call of the model waits for. What is there
-is read from the store, and what was logged is noted there afterwards: a crash in between logs it once more, to the same
-files, records and points.
+The run starts it from time to time, and no call of a model waits for it. It reads everything from the store, and notes
+there what it has logged only afterwards: after a crash it logs the same again, to the same files, records and points.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 
-from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from activities.store.plan_file import OpenPlan, Plans
-from activities.tracking.batch_log import Place
-from activities.tracking.mlflow_client import Tracker, TrackingError, told
-from activities.tracking.run_claim import claim
-from activities.tracking.run_end import end
-from quire.contracts import Logged, LogInput
+from activities.heartbeats import regular_heartbeats
+from activities.store.plan_file import OpenPlan, PlanCache
+from activities.tracking.batch_log import BatchLog
+from activities.tracking.mlflow_client import Tracker, TrackingError, with_tracking_errors
+from activities.tracking.run_claim import claim_run
+from activities.tracking.run_end import log_run_end
+from quire.contracts import LogInput, LogResult
 from quire.request import Mlflow
 
-BEAT = 5.0
 
-
-async def log(given: LogInput, plans: Plans) -> Logged:
-    """The activity. What MLflow refuses is not tried again; what it may take later is."""
-    plan = await plans.read(given.job)
-    if len(plan.slots) < given.target:  # another worker has made it longer
-        plans.forget(given.job)
-        plan = await plans.read(given.job)
-    said = plan.request.output.mlflow
-    assert said is not None, "only runs that name an MLflow server are logged"
-    async with _beating():
+async def log_to_mlflow(input: LogInput, plans: PlanCache) -> LogResult:
+    """Log a run to MLflow. Raises ApplicationError, not retryable if MLflow would refuse the same again."""
+    plan = await plans.open_plan(input.job)
+    if len(plan.slots) < input.target:  # another worker has extended it
+        plans.forget(input.job)
+        plan = await plans.open_plan(input.job)
+    mlflow = plan.request.output.mlflow
+    assert mlflow is not None, "only runs that name an MLflow server are logged"
+    with regular_heartbeats():
         try:
-            return await logged(plan, said, given)
+            return await log_new_batches(plan, mlflow, input)
         except TrackingError as error:
-            benign = ApplicationErrorCategory.BENIGN  # no run fails of it: it is no alarm
+            benign = ApplicationErrorCategory.BENIGN  # it fails no run, so it must not raise an alarm
             raise ApplicationError(
-                str(error), type="TrackingError", non_retryable=not error.again, category=benign
+                str(error), type="TrackingError", non_retryable=not error.is_retryable, category=benign
             ) from None
 
 
-async def logged(plan: OpenPlan, said: Mlflow, given: LogInput) -> Logged:
-    """Log what there is. Raises TrackingError."""
-    tracker = await asyncio.to_thread(told, said.tracking_uri, Tracker, said)
-    place = Place(plan, await claim(plan, tracker))
-    await place.begin()
-    if given.verdict is None:
-        await place.tell(tracker.go_on, place.run)
-    await place.new_batches()
-    points = [(name, value, given.at, given.step) for name, value in given.figures.items()]
-    await place.tell(tracker.points, place.run, points)
-    warnings = [] if given.verdict is None else await end(place, given.verdict, given.at)
-    return Logged(address=tracker.address(place.claim.experiment, place.run), warnings=warnings)
+async def log_new_batches(plan: OpenPlan, mlflow: Mlflow, input: LogInput) -> LogResult:
+    """Log the metrics, and the batches that are in the store and not logged yet; with a verdict, also the run's end.
 
-
-@asynccontextmanager
-async def _beating() -> AsyncGenerator[None]:
-    """Heartbeats, so that a worker that dies is noticed."""
-
-    async def beat() -> None:
-        while True:
-            activity.heartbeat()
-            await asyncio.sleep(BEAT)
-
-    task = asyncio.create_task(beat())
-    try:
-        yield
-    finally:
-        task.cancel()
+    Raises TrackingError.
+    """
+    tracker = await asyncio.to_thread(with_tracking_errors, mlflow.tracking_uri, Tracker, mlflow)
+    log = BatchLog(plan, await claim_run(plan, tracker))
+    await log.load()
+    if input.verdict is None:
+        await log.call_mlflow(tracker.reopen_run, log.run)
+    await log.log_new_batches()
+    points = [(name, value, input.timestamp, input.step) for name, value in input.metrics.items()]
+    await log.call_mlflow(tracker.log_points, log.run, points)
+    warnings = [] if input.verdict is None else await log_run_end(log, input.verdict, input.timestamp)
+    return LogResult(address=tracker.run_address(log.claim.experiment, log.run), warnings=warnings)

@@ -1,10 +1,10 @@
-"""What is not installed by default, and how it is had."""
+"""Packages that are not installed by default."""
 
 from importlib.metadata import PackageNotFoundError, version
 
 
 def how_to_install(extra: str) -> str:
-    """The command that installs an extra, as it is right here: in a clone, or where Quire is a package."""
+    """Return how to install an extra: as in a clone, or as for an installed package if Quire is one."""
     try:
         version("quire")
     except PackageNotFoundError:

@@ -1,120 +1,167 @@
-"""Lay a request out: read its inputs, make the slots, write the plan. Or make a plan longer, or take one over."""
+"""The activities `plan` and `extend`: lay a request out, continue what an ended run left, or add slots to a plan."""
 
 import asyncio
 import json
+from bisect import bisect_right
+from collections import defaultdict
+from itertools import accumulate
 from pathlib import Path
 
 from obstore.exceptions import BaseError
+from temporalio import activity
 
-from activities import taking_over
-from activities.documents.input_files import fetch
+from activities.documents.input_files import fetch_input_files
+from activities.errors import setup_error
+from activities.model.batch_context import PREPARATIONS
 from activities.model.endpoints import Endpoints
-from activities.model.http_errors import setup_error
-from activities.model.pricing import must_be_known, usd_per_token
-from activities.model.request_body import reasons
-from activities.output.formats import must_be_installed
+from activities.model.pricing import check_price_known, usd_per_token
+from activities.model.request_body import is_reasoning_model
+from activities.output.formats import check_installed
 from activities.store import plan_file
-from activities.store.object_store import Store, digest
-from activities.store.plan_file import Plans
-from quire.contracts import Extended, ExtendInput, Job, PlanInput, Planned
+from activities.store.batch_files import batch_name
+from activities.store.duplicate_rounds import list_rounds
+from activities.store.item_index import ItemIndex, open_item_index
+from activities.store.object_store import BATCHES, CALLS, REPORT_KEY, Store, hash_content
+from activities.store.plan_file import PlanCache
+from quire.contracts import EarlierRun, ExtendInput, ExtendResult, Job, PlanInput, PlanResult
+from quire.outcome import Usage
 from quire.request import Request
+from quire.slots import find_ranges
 from recipes.base.recipe import InputError
-from recipes.longer import longer
-from recipes.planning import Plan, inputs_of, lay_out
+from recipes.planning import Plan, build_plan, extend_plan, validate_inputs
 
 DERIVED = (
-    "batches/", "calls/", "prepared/", "duplicates/", "artifact", "dataset/", "report", "ledger", "snapshot", "mlflow/",
+    BATCHES, CALLS, PREPARATIONS, "duplicates/", "artifact", "dataset/", "report", "ledger", "snapshot", "mlflow/",
 )  # fmt: skip
-"""What an earlier run of the same id left, made from its answers; those are kept, and found again if they fit."""
-MOST_GROUPS = 2000
-"""Groups that a run counts by: they travel in every result, and a payload has its limit. Beyond it none are shown."""
+"""Prefixes of what an earlier run of the same id derived from its answers, deleted before a new plan. The answers stay
+and are found again by the calls that they fit."""
+MAX_GROUPS = 2000
+"""Groups that a run counts by: they are part of every result, whose size is limited. No groups are shown beyond it."""
 _CHARACTERS_PER_TOKEN = 4
+_SAMPLE = 1000
+"""Slots whose briefs are measured to estimate the length of all briefs."""
 
 
-async def plan(given: PlanInput, endpoints: Endpoints, plans: Plans, *, search_attributes: bool) -> Planned:
-    """Plan a run. Bad input is an error that is not retried, in words for the person."""
-    store = _store(given.job, given.request)
-    known = await plan_file.laid(store) if given.take_over else None
+async def plan_run(input: PlanInput, endpoints: Endpoints, plans: PlanCache, *, search_attributes: bool) -> PlanResult:
+    """Plan a run. Bad input raises a setup error with a message for the person."""
+    store = _open_store(input.job, input.request)
+    previous = await plan_file.read_plan(store) if input.continue_earlier_run else None
     try:
-        laid = known or await _laid(given, store)
-        must_be_known(laid.request)
-        must_be_installed(laid.request)
-        if known is not None and given.more:
-            laid = longer(known, given.more)
+        plan = previous or await _lay_out_request(input, store)
+        check_price_known(plan.request)
+        check_installed(plan.request)
+        if previous is not None and input.more_slots:
+            plan = extend_plan(previous, input.more_slots)
     except InputError as error:
         raise setup_error(f"{error.field}: {error}") from error
-    if known is None:
+    if previous is None:
         for prefix in DERIVED:
-            await store.remove(prefix)
-        await store.put(plan_file.TEXT, json.dumps({"simulated": endpoints.simulates(laid.request.generator)}).encode())
-    if laid is not known:
-        briefs = await plan_file.write(store, laid)
-    else:
-        briefs = sum(len(slot.brief) for slot in laid.slots[:1000]) * len(laid.slots) // max(1, len(laid.slots[:1000]))
-    plans.forget(given.job)
-    planned = _planned(laid, briefs, search_attributes=search_attributes)
-    return planned if known is None else planned.model_copy(update={"taken_over": await taking_over.left(store, laid)})
+            await store.delete(prefix)
+        text_source = {"simulated": endpoints.is_simulated(plan.request.generator)}
+        await store.put(plan_file.TEXT_SOURCE_KEY, json.dumps(text_source).encode())
+    characters = _estimate_brief_characters(plan) if plan is previous else await plan_file.write_plan(store, plan)
+    plans.forget(input.job)
+    result = _plan_result(plan, characters, search_attributes=search_attributes)
+    if previous is None:
+        return result
+    return result.model_copy(update={"earlier_run": await _what_earlier_run_left(store, plan)})
 
 
-async def extend(given: ExtendInput, plans: Plans) -> Extended:
-    """Lay out so many slots more, behind those that there are."""
-    store = Store(given.job.store, given.job.workflow_id)
-    known = await plan_file.laid(store)
-    if known is None:
-        raise setup_error("the plan is not in the store that this worker sees")
+async def extend_run(input: ExtendInput, plans: PlanCache) -> ExtendResult:
+    """Add slots to the end of a plan."""
+    store = Store(input.job.store, input.job.workflow_id)
+    previous = await plan_file.read_plan(store)
+    if previous is None:
+        raise setup_error(plan_file.missing_plan_message(input.job.store, input.job.workflow_id))
     try:
-        laid = longer(known, given.more)
+        plan = extend_plan(previous, input.more_slots)
     except InputError as error:
         raise setup_error(f"{error.field}: {error}") from error
-    await plan_file.write(store, laid)
-    plans.forget(given.job)
-    before = len(known.sizes)
-    after = laid.after[before:] if laid.after else []
-    return Extended(sizes=laid.sizes[before:], after=after, groups=laid.groups)
+    await plan_file.write_plan(store, plan)
+    plans.forget(input.job)
+    batches = len(previous.sizes)
+    after = plan.after[batches:] if plan.after else []
+    return ExtendResult(sizes=plan.sizes[batches:], after=after, groups=plan.groups)
 
 
-async def _laid(given: PlanInput, store: Store) -> Plan:
-    request = seeded(given.request, given.job.workflow_id)
-    inputs_of(request)
-    texts, documents = await fetch(request, store, Path.cwd())
-    return await asyncio.to_thread(lay_out, request, texts, documents)
+async def _lay_out_request(input: PlanInput, store: Store) -> Plan:
+    request = with_seed(input.request, input.job.workflow_id)
+    validate_inputs(request)
+    texts, documents = await fetch_input_files(request, store, Path.cwd())
+    return await asyncio.to_thread(build_plan, request, texts, documents)
 
 
-def seeded(request: Request, workflow_id: str) -> Request:
-    """The request with a seed: the run's id gives one where the person does not."""
+def with_seed(request: Request, workflow_id: str) -> Request:
+    """Return the request with a seed, derived from the run's id if the request sets none."""
     if request.seed is not None:
         return request
-    return request.model_copy(update={"seed": int(digest(workflow_id.encode())[:8], 16)})
+    return request.model_copy(update={"seed": int(hash_content(workflow_id.encode())[:8], 16)})
 
 
-def _planned(laid: Plan, briefs: int, *, search_attributes: bool) -> Planned:
-    request, recipe = laid.request, laid.recipe
-    prompt = len(recipe.system()) + briefs // max(1, len(laid.sizes))
-    completion = request.batching.tokens_per_item * len(laid.slots) // max(1, len(laid.sizes))
-    return Planned(
-        sizes=laid.sizes,
+def _estimate_brief_characters(plan: Plan) -> int:
+    sample = plan.slots[:_SAMPLE]
+    return sum(len(slot.brief) for slot in sample) * len(plan.slots) // max(1, len(sample))
+
+
+def _plan_result(plan: Plan, brief_characters: int, *, search_attributes: bool) -> PlanResult:
+    request, recipe = plan.request, plan.recipe
+    batches = max(1, len(plan.sizes))
+    prompt_tokens = (len(recipe.system()) + brief_characters // batches) // _CHARACTERS_PER_TOKEN
+    completion_tokens = request.batching.tokens_per_item * len(plan.slots) // batches
+    return PlanResult(
+        sizes=plan.sizes,
         noun=recipe.noun,
         request=request,
-        after=laid.after,
-        reach=recipe.reach,
-        groups=laid.groups if len(laid.groups) <= MOST_GROUPS else [],
+        after=plan.after,
+        reach=recipe.context_batches,
+        groups=plan.groups if len(plan.groups) <= MAX_GROUPS else [],
         group_word=recipe.group_word,
         preparations=list(recipe.preparations()),
-        reviewed=recipe.reviewed,
+        reviewed=recipe.has_review,
         resize=request.batching.enabled and request.batching.size == "auto",
         tokens_per_item=request.batching.tokens_per_item,
-        prompt_tokens=prompt // _CHARACTERS_PER_TOKEN,
-        usd_per_token=usd_per_token(request.generator.name, prompt // _CHARACTERS_PER_TOKEN, completion)
+        prompt_tokens=prompt_tokens,
+        usd_per_token=usd_per_token(request.generator.name, prompt_tokens, completion_tokens)
         if request.budget.usd is not None
         else None,
-        reasoning=reasons(request.generator.name),
-        warnings=laid.warnings,
+        reasoning=is_reasoning_model(request.generator.name),
+        warnings=plan.warnings,
         search_attributes=search_attributes,
     )
 
 
-def _store(job: Job, request: Request) -> Store:
+def _open_store(job: Job, request: Request) -> Store:
     try:
         return Store(job.store, job.workflow_id)
     except (OSError, ValueError, BaseError) as error:
         raise setup_error(f"output.store: {request.output.store} cannot be used: {error}") from error
+
+
+async def _what_earlier_run_left(store: Store, plan: Plan) -> EarlierRun:
+    """Return an ended run's open slots and counts. If it was terminated there is no report, and counts begin at 0."""
+    index = await open_item_index(store)
+    run_id = (activity.info().workflow_run_id if activity.in_activity() else None) or ""
+    report = json.loads(await store.get(REPORT_KEY) or b"{}")
+    return EarlierRun(
+        open_ranges=find_ranges(slot.number for slot in plan.slots if slot.number not in index),
+        label=f"n{run_id[:8]}",
+        duplicate_checks=max([0, *[round_ async for round_ in list_rounds(store)]]),
+        lane_files=_files_by_planned_batch(index, plan.sizes) if plan.after else {},
+        usage=Usage.model_validate(report.get("usage", {})),
+        models={name: Usage.model_validate(usage) for name, usage in report.get("models", {}).items()},
+        rounds=report.get("rounds", 1) + 1,
+        duplicates_rejected=report.get("duplicates_rejected", 0),
+        fallbacks=report.get("fallbacks", 0),
+    )
+
+
+def _files_by_planned_batch(index: ItemIndex, sizes: list[int]) -> dict[int, list[str]]:
+    """Return the names of the batches that filled slots, by number of the planned batch of those slots."""
+    ends = list(accumulate(sizes))
+    files: defaultdict[int, list[str]] = defaultdict(list)
+    for number in index.iter_slot_numbers():
+        name = batch_name(index.file_key(number))
+        names = files[bisect_right(ends, number - 1) + 1]
+        if name not in names:
+            names.append(name)
+    return dict(files)

@@ -1,75 +1,76 @@
-"""The other model's part: to plan before the batches, and to judge what they made."""
+"""The activities `prepare` and `review`: calls of the planning and reviewing model, which make no items."""
 
 import json
 from typing import Any, cast
 
-from activities.model.call import ask_question
+from activities.model.batch_context import preparation_key
+from activities.model.call import answer_question
 from activities.model.endpoints import Endpoints
-from activities.model.pricing import usage_of
+from activities.model.pricing import usage_with_cost
 from activities.store.answers import Answer
-from activities.store.batch_files import file_of, written
-from activities.store.plan_file import Plans
-from quire.answer_items import salvage
+from activities.store.batch_files import batch_key, encode_batch_file, read_batch_file
+from activities.store.plan_file import PlanCache
+from quire.answer_items import extract_items
 from quire.contracts import PrepareInput, ReviewInput
 from quire.outcome import OpenSlot, Outcome
 
 
-async def prepare(given: PrepareInput, endpoints: Endpoints, plans: Plans) -> Outcome:
-    """One planning call; its entries go to `prepared/<key>.json`."""
-    plan = await plans.read(given.job)
+async def run_preparation(input: PrepareInput, endpoints: Endpoints, plans: PlanCache) -> Outcome:
+    """Make one planning call and store its entries as `prepared/<key>.json`."""
+    plan = await plans.open_plan(input.job)
     store = plan.store
-    question = plan.recipe.preparations()[given.key]
-    answer = await ask_question(store, endpoints, plan.request.model, question, f"prepare {given.key}")
-    await store.put(f"prepared/{given.key}.json", entries(answer))
-    return _cost(answer, given.key)
+    question = plan.recipe.preparations()[input.key]
+    answer = await answer_question(store, endpoints, plan.request.model, question, f"prepare {input.key}")
+    await store.put(preparation_key(input.key), encode_entries(answer))
+    return _outcome_with_cost(answer, input.key)
 
 
-async def review(given: ReviewInput, endpoints: Endpoints, plans: Plans) -> Outcome:
-    """Judge a batch's items; those that are not acceptable are taken out of its file, and their slots are open."""
-    plan = await plans.read(given.job)
+async def review_batch(input: ReviewInput, endpoints: Endpoints, plans: PlanCache) -> Outcome:
+    """Have a batch's items reviewed; items that are not acceptable leave the batch's file, and their slots are open."""
+    plan = await plans.open_plan(input.job)
     store = plan.store
-    key = f"batches/{given.batch.name}.jsonl"
-    file = file_of(await store.get(key) or b"")
+    key = batch_key(input.batch.name)
+    file = await read_batch_file(store, key)
     rows = file.rows
-    made = [(plan.slots[number - 1], rows[number]["item"]) for number in given.filled if number in rows]
-    question = plan.recipe.review(made, given.batch.root)
+    items = [(plan.slots[number - 1], rows[number]["item"]) for number in input.filled if number in rows]
+    question = plan.recipe.review(items, input.batch.root)
     if question is None:
-        return Outcome(batch=given.batch.name, filled=given.filled)
-    answer = await ask_question(store, endpoints, plan.request.model, question, f"review {given.batch.name}")
+        return Outcome(batch=input.batch.name, filled=input.filled)
+    answer = await answer_question(store, endpoints, plan.request.model, question, f"review {input.batch.name}")
     refused = {
         int(entry["slot"]): str(entry.get("reason") or "not acceptable")[:300]
-        for entry in _entries(answer)
+        for entry in _read_entries(answer)
         if entry.get("acceptable") is False and str(entry.get("slot")).isdecimal()
     }
-    kept = [row for number, row in sorted(rows.items()) if number not in refused]
-    await store.put(key, written(kept, file.call))
-    return _cost(answer, given.batch.name).model_copy(
+    accepted = [row for number, row in sorted(rows.items()) if number not in refused]
+    await store.put(key, encode_batch_file(accepted, file.call))
+    return _outcome_with_cost(answer, input.batch.name).model_copy(
         update={
-            "filled": [number for number in given.filled if number not in refused],
+            "filled": [number for number in input.filled if number not in refused],
             "open": [
                 OpenSlot(slot=number, reason="invalid", detail=f"judged: {refused[number]}")
-                for number in given.filled
+                for number in input.filled
                 if number in refused
             ],
         }
     )
 
 
-def entries(answer: Answer) -> bytes:
-    """What a planning call said, as it is kept."""
-    return json.dumps(_entries(answer), ensure_ascii=False).encode()
+def encode_entries(answer: Answer) -> bytes:
+    """Return the entries of a planning call's answer as they are stored."""
+    return json.dumps(_read_entries(answer), ensure_ascii=False).encode()
 
 
-def _entries(answer: Answer) -> list[dict[str, Any]]:
-    found = salvage(answer.text, truncated=answer.cut)
-    return [cast(dict[str, Any], entry) for entry in found if isinstance(entry, dict)]
+def _read_entries(answer: Answer) -> list[dict[str, Any]]:
+    elements = extract_items(answer.text, truncated=answer.is_cut_off)
+    return [cast(dict[str, Any], element) for element in elements if isinstance(element, dict)]
 
 
-def _cost(answer: Answer, name: str) -> Outcome:
+def _outcome_with_cost(answer: Answer, name: str) -> Outcome:
     return Outcome(
         batch=name,
         filled=[],
-        usage=usage_of(answer.model, answer.usage, simulated=answer.simulated),
+        usage=usage_with_cost(answer.model, answer.usage, simulated=answer.simulated),
         model=answer.model,
         simulated=answer.simulated,
     )

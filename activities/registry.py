@@ -1,6 +1,6 @@
-"""The activities as a worker hosts them: one set of clients and open plans per process.
+"""All activities as a worker hosts them, with one set of clients and open plans per process.
 
-Each is imported at its first call: a worker at rest holds no client of any model.
+Each is imported at its first call, so that an idle worker does not load the client of the models.
 """
 
 import functools
@@ -9,12 +9,10 @@ from typing import Any, ParamSpec, TypeVar
 
 from temporalio import activity
 
-from activities.limits.slot_handover import Relay
+from activities.errors import setup_error
 from activities.model.endpoints import Endpoints
-from activities.model.http_errors import setup_error
-from activities.report.spool_handover import Pages
 from activities.store.object_store import StoreError
-from activities.store.plan_file import Plans
+from activities.store.plan_file import PlanCache
 from quire.contracts import (
     ASSEMBLE,
     DEDUPLICATE,
@@ -27,24 +25,24 @@ from quire.contracts import (
     PREPARE,
     REVIEW,
     VERIFY,
-    Assembled,
     AssembleInput,
-    Deduplicated,
+    AssembleResult,
     DeduplicateInput,
-    Extended,
+    DeduplicateResult,
     ExtendInput,
+    ExtendResult,
     FallBackInput,
     GenerateInput,
     GenerateSeveralInput,
-    Logged,
+    GenerateSeveralResult,
     LogInput,
+    LogResult,
     PlanInput,
-    Planned,
+    PlanResult,
     PrepareInput,
     ReviewInput,
-    Several,
-    Verified,
     VerifyInput,
+    VerifyResult,
 )
 from quire.outcome import Outcome
 
@@ -52,28 +50,27 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def mendable(work: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
-    """A store that cannot be read or written is for a person to mend: the run waits, and nothing is tried in vain."""
+def pause_on_store_errors(work: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+    """Make an activity raise store errors as setup errors: a person must fix the store, so the run pauses instead of
+    retrying in vain."""
 
     @functools.wraps(work)
-    async def told(*args: P.args, **kwargs: P.kwargs) -> R:
+    async def work_or_pause(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return await work(*args, **kwargs)
         except StoreError as error:
             raise setup_error(str(error)) from None
 
-    return told
+    return work_or_pause
 
 
 class Activities:
-    """Hand `all()` to a Worker."""
+    """All activities of a worker process: `Worker(..., activities=Activities(...).all())`."""
 
-    def __init__(self, endpoints: Endpoints, *, slots: int, search_attributes: bool = False) -> None:
+    def __init__(self, endpoints: Endpoints, *, search_attributes: bool = False) -> None:
         self.endpoints = endpoints
         self.search_attributes = search_attributes
-        self.plans = Plans()
-        self.pages = Pages()
-        self.relay = Relay(slots)
+        self.plans = PlanCache()
 
     def all(self) -> list[Callable[..., Any]]:
         return [
@@ -91,78 +88,78 @@ class Activities:
         ]
 
     @activity.defn(name=PLAN)
-    @mendable
-    async def plan(self, given: PlanInput) -> Planned:
-        from activities.plan_run import plan
+    @pause_on_store_errors
+    async def plan(self, input: PlanInput) -> PlanResult:
+        from activities.plan_run import plan_run
 
-        return await plan(given, self.endpoints, self.plans, search_attributes=self.search_attributes)
+        return await plan_run(input, self.endpoints, self.plans, search_attributes=self.search_attributes)
 
     @activity.defn(name=PREPARE)
-    @mendable
-    async def prepare(self, given: PrepareInput) -> Outcome:
-        from activities.prepare_and_review import prepare
+    @pause_on_store_errors
+    async def prepare(self, input: PrepareInput) -> Outcome:
+        from activities.prepare_and_review import run_preparation
 
-        return await prepare(given, self.endpoints, self.plans)
+        return await run_preparation(input, self.endpoints, self.plans)
 
     @activity.defn(name=REVIEW)
-    @mendable
-    async def review(self, given: ReviewInput) -> Outcome:
-        from activities.prepare_and_review import review
+    @pause_on_store_errors
+    async def review(self, input: ReviewInput) -> Outcome:
+        from activities.prepare_and_review import review_batch
 
-        return await review(given, self.endpoints, self.plans)
+        return await review_batch(input, self.endpoints, self.plans)
 
     @activity.defn(name=FALL_BACK)
-    @mendable
-    async def fall_back(self, given: FallBackInput) -> Outcome:
-        from activities.generate_batch import fall_back
+    @pause_on_store_errors
+    async def fall_back(self, input: FallBackInput) -> Outcome:
+        from activities.generate_batch import fill_batch_from_templates
 
-        return await fall_back(given, self.plans)
+        return await fill_batch_from_templates(input, self.plans)
 
     @activity.defn(name=DEDUPLICATE)
-    @mendable
-    async def deduplicate(self, given: DeduplicateInput) -> Deduplicated:
-        from activities.find_duplicates import deduplicate
+    @pause_on_store_errors
+    async def deduplicate(self, input: DeduplicateInput) -> DeduplicateResult:
+        from activities.find_duplicates import find_duplicates
 
-        return await deduplicate(given, self.endpoints, self.plans)
+        return await find_duplicates(input, self.endpoints, self.plans)
 
     @activity.defn(name=EXTEND)
-    @mendable
-    async def extend(self, given: ExtendInput) -> Extended:
-        from activities.plan_run import extend
+    @pause_on_store_errors
+    async def extend(self, input: ExtendInput) -> ExtendResult:
+        from activities.plan_run import extend_run
 
-        return await extend(given, self.plans)
+        return await extend_run(input, self.plans)
 
     @activity.defn(name=GENERATE)
-    @mendable
-    async def generate(self, given: GenerateInput) -> Outcome:
-        from activities.generate_batch import generate
+    @pause_on_store_errors
+    async def generate(self, input: GenerateInput) -> Outcome:
+        from activities.generate_batch import generate_batch
 
-        return await generate(given, self.endpoints, self.plans)
+        return await generate_batch(input, self.endpoints, self.plans)
 
     @activity.defn(name=GENERATE_SEVERAL)
-    @mendable
-    async def generate_several(self, given: GenerateSeveralInput) -> Several:
+    @pause_on_store_errors
+    async def generate_several(self, input: GenerateSeveralInput) -> GenerateSeveralResult:
         from activities.generate_several import generate_several
 
-        return await generate_several(given, self.endpoints, self.plans, self.relay)
+        return await generate_several(input, self.endpoints, self.plans)
 
     @activity.defn(name=ASSEMBLE)
-    @mendable
-    async def assemble(self, given: AssembleInput) -> Assembled:
-        from activities.assemble_artifact import assemble
+    @pause_on_store_errors
+    async def assemble(self, input: AssembleInput) -> AssembleResult:
+        from activities.assemble_artifact import assemble_artifact
 
-        return await assemble(given, self.plans, self.pages)
+        return await assemble_artifact(input, self.plans)
 
     @activity.defn(name=VERIFY)
-    @mendable
-    async def verify(self, given: VerifyInput) -> Verified:
-        from activities.verify_artifact import verify
+    @pause_on_store_errors
+    async def verify(self, input: VerifyInput) -> VerifyResult:
+        from activities.verify_artifact import verify_artifact
 
-        return await verify(given, self.plans, self.pages)
+        return await verify_artifact(input, self.plans)
 
     @activity.defn(name=LOG)
-    @mendable
-    async def log(self, given: LogInput) -> Logged:
-        from activities.log_to_mlflow import log
+    @pause_on_store_errors
+    async def log(self, input: LogInput) -> LogResult:
+        from activities.log_to_mlflow import log_to_mlflow
 
-        return await log(given, self.plans)
+        return await log_to_mlflow(input, self.plans)

@@ -1,5 +1,5 @@
-"""Calls and tokens a minute as the endpoint saw them, of two worker processes and two runs at once:
-`uv run python -m benchmarks.rates`."""
+"""Calls and tokens per minute as the endpoint counts them, with two worker processes and two runs at once: `uv run
+python -m benchmarks.rates`."""
 
 import argparse
 import asyncio
@@ -11,9 +11,10 @@ from typing import Any
 
 from temporalio.client import Client
 
-from benchmarks.harness import server, things
 from simulator.options import Options
 from simulator.server import SimulatorServer
+from tests.support.requests import things_request
+from tests.support.servers import run_embedded_server
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMITS: tuple[dict[str, int], ...] = ({"rpm": 60}, {"rpm": 1200}, {"tpm": 120_000}, {"rpm": 600, "tpm": 60_000})
@@ -23,44 +24,45 @@ WORKERS, RUNS = 2, 2
 
 
 async def main() -> None:
-    """Each row is a run of its own: a minute and a half by default, so that there are many windows of one."""
+    """Print a row for each limit; each takes a minute and a half by default, so that it has many windows of a
+    minute."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rates", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=90, help="of each row (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=90, help="duration of each row (default: %(default)s)")
     seconds = parser.parse_args().seconds
     print("| limit a minute | of | most in any 60 s | share | most in any 10 s | share | reached | 429s |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
-    async with server() as (client, store):
+    async with run_embedded_server() as (client, store):
         for number, limits in enumerate(LIMITS):
-            await row(client, store, number, limits, seconds)
+            await run_row(client, store, number, limits, seconds)
 
 
-async def row(client: Client, store: str, number: int, limits: dict[str, int], seconds: float) -> None:
-    """One run of each, at a simulator that refuses what is above the limit and 5 %."""
+async def run_row(client: Client, store: str, number: int, limits: dict[str, int], seconds: float) -> None:
+    """Run one limit against a simulator that refuses calls above the limit and 5 %."""
     refuse = {name: int(limit * 1.05) for name, limit in limits.items()}
     with SimulatorServer(Options(latency=LATENCY, retry_after=1, **refuse)) as model:
         env = os.environ | {"OPENAI_BASE_URL": model.base_url, "TEMPORAL_ADDRESS": f"127.0.0.1:{_port()}"}
         command = [sys.executable, str(ROOT / "worker.py"), "--processes", str(WORKERS)]
         workers = await asyncio.create_subprocess_exec(*command, env=env, stderr=asyncio.subprocess.DEVNULL)
         name = f"gpt-4o-rates-{number}"
-        request = things(store, 10_000, model={"name": name, **limits}, batching={"size": 1, "concurrency": 32})
+        request = things_request(store, 10_000, model={"name": name, **limits}, batching={"size": 1, "concurrency": 32})
         runs: list[Any] = [
             await client.start_workflow("GenerateArtifact", request, id=f"rates-{number}-{run}", task_queue="quire")
             for run in range(RUNS)
         ]
-        log = model.simulator.tally.logs[name]
+        log = model.simulator.stats.logs[name]
         while not log.calls:
             await asyncio.sleep(0.05)
-        began = time.time()
+        started = time.time()
         await asyncio.sleep(seconds)
         for kind, limit in limits.items():
             which = 0 if kind == "rpm" else 1
-            most = {span: log.most(span)[which] for span in SPANS}
-            spent = sum(1 if which == 0 else call.tokens for call in list(log.calls) if call.at < began + seconds)
+            most = {span: log.find_peak(span)[which] for span in SPANS}
+            spent = sum(1 if which == 0 else call.tokens for call in list(log.calls) if call.at < started + seconds)
             shares = {span: most[span] / (limit * span / 60) for span in SPANS}
             refused = sum(call.refused for call in log.calls)
-            found = " | ".join(f"{most[span]} | {shares[span]:.3f}" for span in SPANS)
+            windows = " | ".join(f"{most[span]} | {shares[span]:.3f}" for span in SPANS)
             reached = spent / (limit * seconds / 60)
-            print(f"| {limit} | {'tokens' if which else 'calls'} | {found} | {reached:.3f} | {refused} |", flush=True)
+            print(f"| {limit} | {'tokens' if which else 'calls'} | {windows} | {reached:.3f} | {refused} |", flush=True)
         for run in runs:
             await run.terminate()
         workers.terminate()

@@ -1,1 +1,1 @@
-"""The vocabulary and the pure rules of Quire. Imports nothing else of ours and does no I/O."""
+"""The vocabulary and the pure rules of Quire: no import of other Quire packages, no I/O."""

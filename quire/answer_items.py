@@ -1,4 +1,4 @@
-"""Complete items out of an answer that may be cut off or dirty; never an invented end. Pure."""
+"""Extract complete items from an answer that may be cut off or malformed; nothing is ever invented. Pure."""
 
 import json
 import re
@@ -10,83 +10,84 @@ ENVELOPE = "items"
 _DECODER = json.JSONDecoder()
 _GAP = re.compile(r"[\s,]*")
 _OPENING = re.compile(r'^\s*(?:```(?:json)?\s*)?(?:\{\s*"items"\s*:\s*)?\[')
+"""The start of the array, at the start of the answer."""
 _ENVELOPE = re.compile(r'\{\s*"items"\s*:\s*\[')
-"""Where the array begins: at the start, or behind words that nobody asked for."""
+"""The start of the array anywhere: some models put an introduction before it."""
 
 
-def salvage(text: str, *, truncated: bool) -> list[Any]:
-    """The items that `text`, an answer `{"items": [...]}`, holds whole, in order.
+def extract_items(text: str, *, truncated: bool) -> list[Any]:
+    """Return the complete items of an answer `{"items": [...]}`, in order.
 
-    A cut-off answer gives exactly the elements that were finished. Repair, which guesses, only serves answers that
-    are not cut off, and drops its last element, since it marks none of its guesses.
+    A cut-off answer yields exactly the elements that were finished. JSON repair, which guesses, is used only for
+    answers that are not cut off, and its last element is dropped, since nothing tells a guess from the original.
     """
     try:
         return _unwrap(json.loads(text))
     except ValueError:
         pass
-    whole = scan(text)
+    items = scan_items(text)
     if truncated or not text.strip():
-        return whole
+        return items
     try:
         repaired = _unwrap(json_repair.loads(text))[:-1]
     except (ValueError, RecursionError):
         repaired = []
-    return repaired if len(repaired) > len(whole) else whole
+    return repaired if len(repaired) > len(items) else items
 
 
-def scan(text: str) -> list[Any]:
-    """The leading complete elements of the answer's array."""
-    opening = _opening(text)
+def scan_items(text: str) -> list[Any]:
+    """Return the complete elements at the start of the answer's array."""
+    opening = _find_opening(text)
     if opening is None:
         return []
     items: list[Any] = []
-    at = opening.end()
+    position = opening.end()
     while True:
-        gap = _GAP.match(text, at)
-        at = gap.end() if gap else at
+        gap = _GAP.match(text, position)
+        position = gap.end() if gap else position
         try:
-            item, end = _DECODER.raw_decode(text, at)
+            item, end = _DECODER.raw_decode(text, position)
         except (ValueError, RecursionError):
             return items
         if end == len(text) and not isinstance(item, dict | list | str):
             return items  # a number at the very end may be half a number
         items.append(item)
-        at = end
+        position = end
 
 
-def _opening(text: str) -> re.Match[str] | None:
+def _find_opening(text: str) -> re.Match[str] | None:
     return _OPENING.match(text) or _ENVELOPE.search(text)
 
 
-class Scanner:
-    """Counts the complete elements of an answer that is still being written."""
+class ItemScanner:
+    """Counts the complete elements of an answer while it is being streamed."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
-        self._rest = ""
-        """The text from where nothing is complete yet."""
-        self._opened = False
+        self._pending = ""
+        """The text after the last complete element."""
+        self._is_open = False
         self.complete = 0
 
     @property
     def text(self) -> str:
-        """All that came."""
+        """The answer so far."""
         return "".join(self._pieces)
 
     def feed(self, piece: str) -> bool:
-        """Take the next piece; whether it completed an element."""
+        """Append the next piece. Return True if it completed an element."""
         self._pieces.append(piece)
-        self._rest += piece
+        self._pending += piece
         if not any(mark in piece for mark in "}]["):
             return False  # only a bracket can open the array or end an object
         before = self.complete
-        if not self._opened:
-            opening = _opening(self._rest)
+        if not self._is_open:
+            opening = _find_opening(self._pending)
             if opening is None:
                 return False
-            self._opened, self._rest = True, self._rest[opening.end() :]
+            self._is_open, self._pending = True, self._pending[opening.end() :]
         while True:
-            start = self._rest.lstrip(" \t\r\n,")
+            start = self._pending.lstrip(" \t\r\n,")
             try:
                 _, end = _DECODER.raw_decode(start)
             except (ValueError, RecursionError):
@@ -94,7 +95,7 @@ class Scanner:
             if end == len(start) and not start.endswith(("}", "]", '"')):
                 return self.complete > before
             self.complete += 1
-            self._rest = start[end:]
+            self._pending = start[end:]
 
 
 def _unwrap(answer: Any) -> list[Any]:

@@ -1,82 +1,76 @@
 """How many calls go into one activity: one, unless calls are so short or so many that the engine would be the bound.
-Pure; what was measured is in docs/performance.md.
 
-Other figures here would send a live run's calls anew when its history is replayed: they need `workflow.patched`.
+Pure; what was measured is in docs/notes/speed.md. Other figures here would send a live run's calls differently when its
+history is replayed: they need `workflow.patched`.
 """
 
 import math
 from typing import NamedTuple
 
-ACTIVITIES = 25.0
+ACTIVITIES_PER_SECOND = 25.0
 """Activities a second and run that the engine takes without being felt: each costs some milliseconds."""
-LONG, LONG_CALLS = 4.0, 100.0
-"""Seconds from which calls are long, and activities a second for those: they differ much in length, and side by side in
-one activity the quick ones would wait for the slow ones."""
-FELT = 12.0
-"""Calls a second below which they go one by one, so that each is seen by itself in the history."""
-FEW = 32
-"""Batches that are waiting below which they do, so that the end of a run is seen batch by batch."""
-SPAN = 2.0
-"""Seconds that the calls of one place may take one after another: as long as a slot of the worker may take to come free
-for another run, and half of what a pause may take to be noticed, since another activity may stand behind."""
-LATEST = 1.5 * SPAN
-"""Seconds after an activity's first call in which others are begun, should calls take longer than those before. Where
-they always do, no activity stands behind another."""
-BLIND = 4
-"""Calls one after another where nobody knows how long they take; the last ones are begun only if they are short."""
-MOST_TURNS = 40
-MOST_PLACES = 16
-
-
-class Rule(NamedTuple):
-    """What has been found better since, and differs for runs that were begun before."""
-
-    wave: int
-    """Calls of the first wave, of which nobody knows how long they take, for one place of an activity."""
-    shards_end: bool
-    """Whether a shard's end is seen batch by batch, as a run's is."""
-    rounds: int
-    """Activities that each place has at least before it at any time: more, and smaller, where one stands behind another
-    and the last ones are to end together."""
-    seen: float
-    """Seconds from which calls are so long that somebody may see them one by one."""
-    around: float
-    """Seconds that the server takes from one activity of a place to the next: none is meant to be shorter."""
-
-
-RULE = Rule(wave=16, shards_end=False, rounds=2, seen=1.0, around=0.2)
-FORMER = Rule(wave=16, shards_end=False, rounds=1, seen=0.0, around=0.0)
-FIRST = Rule(wave=50, shards_end=True, rounds=1, seen=0.0, around=0.0)
+LONG_CALL_SECONDS, LONG_CALL_ACTIVITIES = 4.0, 100.0
+"""Seconds from which calls are long, and activities a second for long calls: they differ much in length, and side by
+side in one activity the quick ones would wait for the slow ones."""
+SINGLE_CALLS_PER_SECOND = 12.0
+"""Calls a second below which each has an activity of its own, so that the history shows each call."""
+FEW_BATCHES = 32
+"""Waiting batches below which calls of `VISIBLE_SECONDS` or more go one by one: the end of a run is seen batch by
+batch."""
+VISIBLE_SECONDS = 1.0
+"""Seconds from which a call is long enough for a person to follow it by itself."""
+BUNDLE_SECONDS = 2.0
+"""Seconds that the calls of one call slot may take one after another: as long as a worker's slot may take to come free
+for another run, and as a pause may take to be noticed."""
+START_WINDOW = 1.5 * BUNDLE_SECONDS
+"""Seconds after an activity's first call in which further calls start, if calls take longer than those before."""
+SCHEDULING_SECONDS = 0.2
+"""Seconds that the server takes from one activity of a call slot to the next: no bundle is meant to be shorter."""
+FIRST_WAVE_CALLS = 16
+"""Calls in flight for each call slot of an activity of the first wave, while nobody knows how long calls take."""
+MAX_CALLS_PER_SLOT = 40
+MAX_CALL_SLOTS = 16
 
 
 class Bundle(NamedTuple):
-    """Calls of one activity: so many places side by side, each making so many calls one after another."""
+    """The calls of one activity."""
 
-    places: int
-    turns: int
+    call_slots: int
+    """Calls in flight at a time."""
+    calls_per_slot: int
+    """Calls that each call slot makes one after another."""
+
+    @property
+    def calls(self) -> int:
+        """Calls of the whole activity."""
+        return self.call_slots * self.calls_per_slot
 
 
-def bundle(
-    *, width: int, share: int, seconds: float | None, waiting: int, rule: Rule = RULE, behind: bool = False
-) -> Bundle:
-    """The next activity's calls.
+SINGLE_CALL = Bundle(1, 1)
 
-    `width` is the calls in flight that the whole run may have, `share` those of the workflow that asks, `seconds` what
-    a call takes (None before the first is back), `waiting` the batches that could go; `behind`: it stands behind
-    another. Few calls of some seconds each go one by one. Near the end turns become fewer, so that all places end at
-    about the same time.
+
+def choose_bundle(*, concurrency: int, share: int, seconds: float | None, waiting: int) -> Bundle:
+    """Return the size of the next activity.
+
+    `concurrency` is the number of calls in flight that the whole run may have, `share` that of the workflow that asks,
+    `seconds` what a call takes (None before the first answer), `waiting` the batches that could be sent. Near the end
+    each call slot gets fewer calls, so that all call slots finish at about the same time.
     """
-    fair = waiting // max(1, share * rule.rounds)
-    if seconds is None and waiting < FEW:
-        return Bundle(1, 1)
     if seconds is None:
-        places, turns = min(MOST_PLACES, width // rule.wave, share // 8), min(BLIND, fair) if behind else 1
-        return Bundle(max(1, places), max(1, turns))
+        if waiting < FEW_BATCHES:
+            return SINGLE_CALL
+        return Bundle(max(1, min(MAX_CALL_SLOTS, concurrency // FIRST_WAVE_CALLS, share // 8)), 1)
     seconds = max(seconds, 0.001)
-    rate = width / seconds
-    few = FEW if share == width or rule.shards_end else min(FEW, share)
-    if rate < FELT or (waiting < few and seconds >= rule.seen):
-        return Bundle(1, 1)
-    turns = max(1, math.ceil(rule.around / seconds), min(MOST_TURNS, round(SPAN / seconds), fair))
-    places = -(-rate // ((ACTIVITIES if seconds <= LONG else LONG_CALLS) * turns))
-    return Bundle(int(max(1, min(places, MOST_PLACES, share // 8))), turns)
+    calls_per_second = concurrency / seconds
+    few = FEW_BATCHES if share == concurrency else min(FEW_BATCHES, share)
+    if calls_per_second < SINGLE_CALLS_PER_SECOND or (waiting < few and seconds >= VISIBLE_SECONDS):
+        return SINGLE_CALL
+    fair_part = waiting // max(1, share)
+    calls_per_slot = max(
+        1,
+        math.ceil(SCHEDULING_SECONDS / seconds),
+        min(MAX_CALLS_PER_SLOT, round(BUNDLE_SECONDS / seconds), fair_part),
+    )
+    activities_per_second = ACTIVITIES_PER_SECOND if seconds <= LONG_CALL_SECONDS else LONG_CALL_ACTIVITIES
+    call_slots = -(-calls_per_second // (activities_per_second * calls_per_slot))
+    return Bundle(int(max(1, min(call_slots, MAX_CALL_SLOTS, share // 8))), calls_per_slot)

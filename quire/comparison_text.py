@@ -1,4 +1,4 @@
-"""What of an item is compared with others: its content, the pattern of its content, or its words. Pure."""
+"""The text by which items are compared: their content, its pattern without numbers and names, or its words. Pure."""
 
 import hashlib
 import json
@@ -13,63 +13,63 @@ _NAME = re.compile(r"(?<=[\w,;:] )(?:[A-Z][a-z]+\b ?)+")
 _OTHER = re.compile(r"[^\w<>]+")
 
 
-def canonical(value: Any) -> str:
-    """JSON with sorted keys: two values are the same content when these are the same text."""
+def to_canonical_json(value: Any) -> str:
+    """Return JSON with sorted keys: values of equal content give equal texts."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
-def pattern(text: str) -> str:
-    """The text without what varies between uses of one template: numbers, ids, names, case, spacing, punctuation."""
-    for found, mark in ((_ADDRESS, " <address> "), (_ID, " <id> "), (_NUMBER, " <n> "), (_NAME, "<name> ")):
-        text = found.sub(mark, text)
+def extract_pattern(text: str) -> str:
+    """Remove from a text what varies between uses of one template: numbers, ids, names, case, spacing, punctuation."""
+    for regex, mark in ((_ADDRESS, " <address> "), (_ID, " <id> "), (_NUMBER, " <n> "), (_NAME, "<name> ")):
+        text = regex.sub(mark, text)
     return _OTHER.sub(" ", text.casefold()).strip()
 
 
-def _structural(value: Any) -> Any:
+def _extract_patterns(value: Any) -> Any:
     if isinstance(value, str):
-        return pattern(value)
+        return extract_pattern(value)
     if isinstance(value, Mapping):
-        return {str(key): _structural(part) for key, part in value.items()}
+        return {str(key): _extract_patterns(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [_structural(part) for part in value]
+        return [_extract_patterns(part) for part in value]
     return "<n>" if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-def _words(value: Any) -> Iterator[str]:
-    """Every text in a value, in the order of sorted keys; ids never count."""
+def _iter_texts(value: Any) -> Iterator[str]:
+    """Yield every text in a value, in the order of sorted keys, without id fields."""
     if isinstance(value, Mapping):
         for name in sorted(value):
-            if name not in IDS:
-                yield from _words(value[name])
+            if name not in ID_FIELDS:
+                yield from _iter_texts(value[name])
     elif isinstance(value, list):
         for part in value:
-            yield from _words(part)
+            yield from _iter_texts(part)
     elif value is not None:
         yield str(value)
 
 
-def _plain(value: Any) -> str:
-    """What a reader reads, without case and spacing."""
-    return " ".join(" ".join(_words(value)).casefold().split())
+def _to_plain_text(value: Any) -> str:
+    """Return the words of all texts in a value, lower-case, with single spaces."""
+    return " ".join(" ".join(_iter_texts(value)).casefold().split())
 
 
-IDS = ("id", "slot", "uuid")
-"""Fields that tell items apart and say nothing of their content."""
+ID_FIELDS = ("id", "slot", "uuid")
+"""Fields that identify an item and are not part of its content."""
 METHODS: dict[str, Callable[[Any], str]] = {
-    "exact": canonical,
-    "structural": lambda value: canonical(_structural(value)),
-    "near": _plain,
-    "semantic": _plain,
+    "exact": to_canonical_json,
+    "structural": lambda value: to_canonical_json(_extract_patterns(value)),
+    "near": _to_plain_text,
+    "semantic": _to_plain_text,
 }
-"""What each method compares: a text that says all that counts of an item."""
+"""For each duplicate method, the function that turns an item into the text it compares."""
 
 
-def text_of(method: str, item: Mapping[str, Any], fields: Sequence[str]) -> str:
-    """The text by which a method compares this item; without fields named, the whole item but its ids."""
-    names = fields or [name for name in item if name not in IDS]
+def build_comparison_text(method: str, item: Mapping[str, Any], fields: Sequence[str]) -> str:
+    """Return the text by which `method` compares an item, from `fields`; if that is empty, from all but the ids."""
+    names = fields or [name for name in item if name not in ID_FIELDS]
     return METHODS[method]({name: item.get(name) for name in names})
 
 
-def key_of(text: str) -> bytes:
-    """16 bytes that are the same for the same text."""
+def hash_text(text: str) -> bytes:
+    """Return a 16-byte hash of a text."""
     return hashlib.blake2b(text.encode(), digest_size=16).digest()

@@ -1,11 +1,11 @@
-"""What workflows and activities say to each other: references and counts, never text."""
+"""Names and payloads that workflows and activities exchange: references and counts, never text."""
 
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, PlainSerializer
 
 from quire.outcome import Outcome, Usage
-from quire.packed_lists import After, Reasons, Sizes, runs, unrolled
+from quire.packed_lists import After, Reasons, Sizes, run_length_decode, run_length_encode
 from quire.progress import BatchCounts, BatchState, FailedSlot, Group, Result, Verdict
 from quire.request import Format, Request
 from quire.slots import Batch
@@ -14,84 +14,92 @@ PLAN, PREPARE, GENERATE, REVIEW, FALL_BACK = "plan", "prepare", "generate", "rev
 GENERATE_SEVERAL = "generate_several"
 DEDUPLICATE, EXTEND, ASSEMBLE, VERIFY = "deduplicate", "extend", "assemble", "verify"
 LOG = "log"
-WORKFLOW, SHARD = "GenerateArtifact", "GenerateShard"
-SHARD_REPORT = "shard_report"
-"""The signal by which a shard tells the run how far it is."""
-RATES, LEASE = "Rates", "lease"
-"""The workflow that keeps an endpoint's rates, and its update."""
+RUN_WORKFLOW, SHARD_WORKFLOW = "GenerateArtifact", "GenerateShard"
+SHARD_REPORT_SIGNAL = "shard_report"
+"""The signal by which a shard reports its progress to the run."""
+RATE_KEEPER_WORKFLOW, LEASE_UPDATE = "Rates", "lease"
+"""The workflow that keeps an endpoint's rate limits, and its update."""
 
-FATAL = ("NotFoundError",)
-"""Failure types that no other batch can escape: the run stops at once instead of failing slot by slot."""
-MENDABLE = ("AuthenticationError", "PermissionDeniedError", "InsufficientQuota", "SetupError", "UnusableEndpoint")
-"""Failure types that a person can mend from outside: the run pauses, says what to do, and goes on when resumed."""
-ASLEEP = "QuotaSpent"
-"""A quota that resets at a time that the failure's first detail tells, in seconds since 1970: the run sleeps."""
-TURN = "AwaitsItsTurn"
-"""A call that an endpoint's rates leave no room for yet; it comes again."""
-DIVISIBLE = ("BadRequestError", "UnprocessableEntityError", "ContextExceeded")
-"""Failure types that may be one slot's doing: the batch is halved until the bad slot stands alone."""
+FATAL_FAILURES = ("NotFoundError",)
+"""Failure types that every batch would meet: the run stops at once instead of failing slot by slot."""
+FIXABLE_FAILURES = (
+    "AuthenticationError",
+    "PermissionDeniedError",
+    "InsufficientQuota",
+    "SetupError",
+    "UnusableEndpoint",
+)
+"""Failure types that a person can fix from outside: the run pauses, says what to do, and continues when resumed."""
+QUOTA_SPENT = "QuotaSpent"
+"""The failure type of a spent quota that resets at a known time: the failure's first detail, in seconds since 1970. The
+run sleeps until then."""
+AWAITS_RATE_LIMIT = "AwaitsItsTurn"
+"""The failure type of a call that the endpoint's rate limits leave no room for yet; the batch is requeued."""
+DIVISIBLE_FAILURES = ("BadRequestError", "UnprocessableEntityError", "ContextExceeded")
+"""Failure types that a single slot may cause: the batch is halved until the bad slot stands alone."""
 
 
 class Job(BaseModel):
-    """Where a run's files are."""
+    """The location of a run's files."""
 
     workflow_id: str
     store: str
 
 
 class PlanInput(BaseModel):
-    """A request to be laid out."""
+    """Input of `plan`: the request to be laid out."""
 
     job: Job
     request: Request
-    take_over: bool = False
-    """Go on with what an ended run of this id left in the store; only its open slots are to be made."""
-    more: int = 0
-    """Slots to be added to those of the run that is taken over."""
+    continue_earlier_run: bool = False
+    """Keep what an ended run of this id left in the store, and generate only its open slots."""
+    more_slots: int = 0
+    """Slots to be added to those of the earlier run."""
 
 
-class Planned(BaseModel):
+class PlanResult(BaseModel):
     """A plan's counts; the slots themselves are in the store. Batch k holds the next `sizes[k]` slot numbers."""
 
     sizes: Sizes
     noun: str
     request: Request | None = None
-    """The request with the recipe's defaults laid under it: what the run goes by from here."""
+    """The request completed by the recipe's defaults: the run uses it from here on."""
     after: After = []
-    """Lanes: batch k starts when batch `after[k - 1]` is done; 0 is at once. Empty: all side by side."""
+    """Lanes: batch k starts when batch `after[k - 1]` is done, 0 for at once. An empty list means that no batch waits
+    for another."""
     reach: int = 1
     """How many earlier batches of its lane a batch reads; 0 is all."""
     groups: list[Group] = []
     group_word: str = ""
     preparations: list[str] = []
-    """Calls of the planning model that go before the batches, by key."""
+    """Keys of the planning model's calls that precede the batches."""
     reviewed: bool = False
-    """Whether `model` judges what `worker_model` made."""
+    """Whether `model` reviews what `worker_model` generated."""
     resize: bool = False
-    """Whether batches not yet sent shrink to what an answer turns out to have room for."""
+    """Whether batches not yet sent shrink to what fits into an answer, as measured during the run."""
     tokens_per_item: int
     prompt_tokens: int = 0
-    """Of one call, by estimate."""
+    """Estimated prompt tokens of one call."""
     usd_per_token: float | None = None
-    """In and out mixed, by list price and estimate; only where there is a budget of it."""
-    taken_over: "TakenOver | None" = None
+    """Estimated list price of a token, input and output blended; only set if there is a budget in USD."""
+    earlier_run: "EarlierRun | None" = None
     reasoning: bool = False
-    """A model that thinks first: its calls get 1.5 times the time limit."""
+    """Whether the model thinks first: its calls get 1.5 times the time limit."""
     warnings: list[str] = []
     search_attributes: bool = False
-    """Whether the server knows Quire's search attributes: setting an unknown one would wedge the run."""
+    """Whether the server knows Quire's search attributes: setting an unknown one would block the run for good."""
 
 
-class TakenOver(BaseModel):
-    """What an ended run left: which slots are open, and what it had counted."""
+class EarlierRun(BaseModel):
+    """What an ended run left: its open slots, and its counts."""
 
-    open: list[tuple[int, int]]
-    """First and last of each range of open slots."""
+    open_ranges: list[tuple[int, int]]
+    """First and last slot of each range of open slots."""
     label: str
-    """Goes into the names of this run's batches, so that they are new."""
-    checks: int = 0
+    """A part of the names of this run's batches, so that no name is used twice."""
+    duplicate_checks: int = 0
     """Rounds of the duplicate check that are in the store."""
-    files: dict[int, list[str]] = {}
+    lane_files: dict[int, list[str]] = {}
     """In lanes: the batches that filled slots, by planned batch."""
     usage: Usage = Usage()
     models: dict[str, Usage] = {}
@@ -101,14 +109,14 @@ class TakenOver(BaseModel):
 
 
 class ExtendInput(BaseModel):
-    """A plan to be made longer by so many slots."""
+    """Input of `extend`: how many slots to add to the plan."""
 
     job: Job
-    more: int
+    more_slots: int
 
 
-class Extended(BaseModel):
-    """What is added to a plan: batches of the new slots, and all groups as they are now."""
+class ExtendResult(BaseModel):
+    """Additions to a plan: batches of the new slots, and all groups as they are now."""
 
     sizes: Sizes
     after: After
@@ -116,49 +124,44 @@ class Extended(BaseModel):
 
 
 class GenerateInput(BaseModel):
-    """One call of the model."""
+    """Input of `generate`: one call of the model."""
 
     job: Job
     batch: Batch
-    before: list[str] = []
-    """Earlier batches of the lane, whose items it reads."""
+    earlier_batches: list[str] = []
+    """Earlier batches of the lane, whose items the prompt shows."""
     hedge: bool = False
-    """A second call of a batch whose first one is slow."""
+    """Whether this is the second call of a batch whose first call is slow."""
 
 
 class GenerateSeveralInput(BaseModel):
-    """Calls of the model that are made in one activity."""
+    """Input of `generate_several`: calls of the model that share an activity."""
 
     job: Job
     calls: list[GenerateInput]
-    places: int
-    """How many of them are in flight at a time."""
-    behind: str = ""
-    """The activity whose places these calls take over, each as it comes free. It must be in the same worker, and not
-    take long."""
-    seconds: float = 3600.0
-    """No call is begun when so many have passed since the first was."""
+    call_slots: int
+    """How many of the calls are in flight at a time."""
+    start_window: float = 3600.0
+    """Seconds after the first call within which calls may start."""
 
 
-class Several(BaseModel):
-    """What those came to that gave an answer."""
+class GenerateSeveralResult(BaseModel):
+    """Outcomes of the answered calls; the workflow sends the other batches again."""
 
     outcomes: list[Outcome]
-    failed: bool = True
-    """Whether a call gave none, which is why others were not begun: then these are to be sent one by one."""
-    worker: str = ""
-    """Who made them: another name for each worker."""
+    failed: bool = False
+    """Whether a call failed, so that no further call was started: the other batches then go one at a time."""
 
 
 class PrepareInput(BaseModel):
-    """One call of the planning model."""
+    """Input of `prepare`: one call of the planning model."""
 
     job: Job
     key: str
 
 
 class ReviewInput(BaseModel):
-    """What a batch made, to be judged."""
+    """Input of `review`: the slots that a batch filled."""
 
     job: Job
     batch: Batch
@@ -166,46 +169,47 @@ class ReviewInput(BaseModel):
 
 
 class FallBackInput(BaseModel):
-    """Slots that gave up, to be filled from the recipe's templates as batch `name`."""
+    """Input of `fall_back`: slots that the model did not fill, to be filled from templates as batch `name`."""
 
     job: Job
     name: str
     slots: list[int]
-    before: list[str] = []
+    earlier_batches: list[str] = []
+    """Earlier batches of the lane, which templates may read."""
 
 
 class DeduplicateInput(BaseModel):
-    """One look for twins among the items that are there; `round` counts from 1."""
+    """Input of `deduplicate`: one round of the duplicate check; `round` counts from 1."""
 
     job: Job
     round: int
     final: bool
-    """No further round: what is rejected now stays out."""
+    """Whether no further round follows: what is rejected now is not generated again."""
 
 
-class Twin(BaseModel):
-    """A slot whose item was rejected, and the key of the slot that has the same."""
+class DuplicateOf(BaseModel):
+    """A slot whose item was rejected, and the key of the slot whose item it duplicates."""
 
     slot: int
     of: str
 
 
-class Deduplicated(BaseModel):
-    """The twins of one round, in slot order."""
+class DeduplicateResult(BaseModel):
+    """Duplicates found in one round, in slot order."""
 
-    rejected: list[Twin]
-    kept: list[int] = []
-    """Slots that stay filled with their least similar candidate, in the last round."""
-    looked_at: int = 0
-    """Items that were compared with the others in this round."""
+    rejected: list[DuplicateOf]
+    kept_duplicates: list[int] = []
+    """Slots that keep their least similar candidate after the last round."""
+    items_compared: int = 0
+    """Items compared with the others in this round."""
     usage: Usage = Usage()
     model: str = ""
-    """Who made the vectors."""
+    """The model that made the embeddings."""
     simulated: bool = False
 
 
 class AssembleInput(BaseModel):
-    """All that the artifact and the report say beyond the items."""
+    """Input of `assemble`: what the artifact and the report state in addition to the items."""
 
     job: Job
     planned_batches: int
@@ -218,10 +222,11 @@ class AssembleInput(BaseModel):
     simulated: bool
     seconds: float
     started: str | None = None
+    """When the run began, as ISO 8601 in UTC."""
 
 
-class Assembled(BaseModel):
-    """What was bound."""
+class AssembleResult(BaseModel):
+    """The assembled artifact."""
 
     artifact: str | None
     artifacts: dict[Format, str] = {}
@@ -231,40 +236,42 @@ class Assembled(BaseModel):
 
 
 class VerifyInput(BaseModel):
-    """A result to be checked against the artifact that it names, and to be reported."""
+    """Input of `verify`: a result to be checked against its artifact and written to the report."""
 
     job: Job
     result: Result
-    batch_states: Annotated[list[BatchState], PlainSerializer(runs), BeforeValidator(unrolled)] = []
+    batch_states: Annotated[
+        list[BatchState], PlainSerializer(run_length_encode), BeforeValidator(run_length_decode)
+    ] = []
     batch_usage: dict[int, Usage] = {}
-    """What the calls of each planned batch took, by number; only of runs that are not too large to count it."""
+    """Tokens and cost of each planned batch, by number; empty for runs too large to count them."""
 
 
-class Verified(BaseModel):
-    """What the check found: empty when all is well."""
+class VerifyResult(BaseModel):
+    """Problems that the check found; empty if there are none."""
 
     problems: list[str]
 
 
 class LogInput(BaseModel):
-    """How far a run is, to be logged to MLflow with the batches that are there and not logged yet."""
+    """Input of `log`: a run's progress, sent to MLflow together with the batches not logged yet."""
 
     job: Job
-    figures: dict[str, float]
+    metrics: dict[str, float]
     """Metrics of the whole run."""
     target: int
     """Slots of the plan."""
     step: int
     """Batches done: the metrics' step."""
-    at: float
-    """When it was so far, in seconds since 1970: told again after a crash, it is the same point."""
+    timestamp: float
+    """When the run was this far, in seconds since 1970: logged again after a crash, it is the same point."""
     verdict: Verdict | None = None
-    """How it ended: the last that is logged."""
+    """How the run ended; set in the last log of a run."""
 
 
-class Logged(BaseModel):
-    """What MLflow has."""
+class LogResult(BaseModel):
+    """What MLflow has of the run."""
 
     address: str
-    """Of the run's page."""
+    """The address of the run's page."""
     warnings: list[str] = []

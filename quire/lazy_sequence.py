@@ -1,4 +1,4 @@
-"""A sequence whose entries are made when they are asked for: a hundred thousand made slots would be 200 MB."""
+"""A sequence whose entries are built on access: a hundred thousand slots held as objects would take 200 MB."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -7,12 +7,12 @@ from typing import TypeVar, overload
 T = TypeVar("T")
 
 
-class Lazily(Sequence[T]):
-    """What makes one says `__len__` and `made(at)`, `at` from 0."""
+class LazySequence(Sequence[T]):
+    """A sequence without stored entries. Subclasses implement `__len__` and `build_entry`."""
 
     @abstractmethod
-    def made(self, at: int) -> T:
-        """The entry at a position that there is."""
+    def build_entry(self, position: int) -> T:
+        """Return the entry at an existing position, from 0."""
 
     @overload
     def __getitem__(self, at: int) -> T: ...
@@ -20,8 +20,8 @@ class Lazily(Sequence[T]):
     def __getitem__(self, at: slice) -> list[T]: ...
     def __getitem__(self, at: int | slice) -> T | list[T]:
         if isinstance(at, slice):
-            return [self.made(number) for number in range(*at.indices(len(self)))]
+            return [self.build_entry(number) for number in range(*at.indices(len(self)))]
         at = at + len(self) if at < 0 else at
         if not 0 <= at < len(self):
             raise IndexError(at)
-        return self.made(at)
+        return self.build_entry(at)

@@ -1,15 +1,15 @@
-"""What one batch came to: counts and reasons, never text."""
+"""The outcome of one batch: counts and reasons, never text."""
 
 from typing import Literal
 
 from pydantic import BaseModel
 
 Reason = Literal["missing", "cut off", "invalid", "refused", "too long", "failed", "duplicate", "stopped"]
-"""Why a slot is still open, or why it gave up."""
+"""Why a slot is still open, or why it failed."""
 
 
 class Usage(BaseModel):
-    """Tokens and calls, as the endpoint counted them; cost in USD, None where a price is unknown."""
+    """Tokens and calls, as the endpoint counted them; cost in USD, None if a price is unknown."""
 
     calls: int = 0
     prompt_tokens: int = 0
@@ -18,21 +18,26 @@ class Usage(BaseModel):
     reasoning_tokens: int = 0
     cost_usd: float | None = 0.0
 
+    @property
+    def tokens(self) -> int:
+        """Tokens in and out together."""
+        return self.prompt_tokens + self.completion_tokens
+
     def plus(self, other: "Usage") -> "Usage":
-        """The sum; unknown cost plus anything is unknown."""
-        known = self.cost_usd is not None and other.cost_usd is not None
+        """Return the sum; unknown cost plus anything is unknown."""
+        has_cost = self.cost_usd is not None and other.cost_usd is not None
         return Usage(
             calls=self.calls + other.calls,
             prompt_tokens=self.prompt_tokens + other.prompt_tokens,
             cached_tokens=self.cached_tokens + other.cached_tokens,
             completion_tokens=self.completion_tokens + other.completion_tokens,
             reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
-            cost_usd=(self.cost_usd or 0) + (other.cost_usd or 0) if known else None,
+            cost_usd=(self.cost_usd or 0) + (other.cost_usd or 0) if has_cost else None,
         )
 
 
 class OpenSlot(BaseModel):
-    """A slot that a batch did not fill, and why."""
+    """A slot that a batch did not fill, with the reason."""
 
     slot: int
     reason: Reason
@@ -41,18 +46,18 @@ class OpenSlot(BaseModel):
 
 
 class Outcome(BaseModel):
-    """What one batch came to."""
+    """The outcome of one batch."""
 
     batch: str
     filled: list[int]
     open: list[OpenSlot] = []
     usage: Usage = Usage()
     model: str = ""
-    """Who answered, as the endpoint calls itself."""
+    """The model that answered, as the endpoint names it."""
     tokens_per_item: int | None = None
-    """Output tokens an item really took, reasoning included."""
+    """Measured output tokens per item, reasoning included."""
     simulated: bool = False
     seconds: float | None = None
-    """How long the call took; None where the answer was there already."""
+    """Duration of the call; None if the answer was already in the store."""
     reused: bool = False
-    """The answer was found in the store: nothing was paid for it this time."""
+    """True if the answer was already in the store, so that nothing was paid for it."""

@@ -1,7 +1,7 @@
-"""Long lists as they travel: a payload has its limit of 2 MB, and a run of a hundred thousand batches its sizes.
+"""List types that are packed when they are serialized: a run of 100,000 batches must fit into payloads of 2 MB.
 
-Each type is a plain list in memory. On the wire short lists stay as they are, readable in a history; long ones are runs
-of equal entries. What earlier versions wrote is read as well.
+Each type is a plain list in memory. A short list is serialized as it is, readable in a history; a long one is
+run-length encoded. Both forms are accepted when a list is read.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,42 +13,43 @@ from pydantic import BeforeValidator, PlainSerializer
 from quire.outcome import OpenSlot
 from quire.slots import Batch
 
-SHORT = 64
+MAX_PLAIN_LENGTH = 64
+"""Entries up to which a list is serialized as it is."""
 
 
-def runs(values: Sequence[Any]) -> list[Any]:
-    """`[3, 3, 3, 2]` as `[[3, 3], [2, 1]]`, where it is long."""
-    if len(values) <= SHORT:
+def run_length_encode(values: Sequence[Any]) -> list[Any]:
+    """Return `[3, 3, 3, 2]` as `[[3, 3], [2, 1]]`, pairs of value and count; a short list is returned as it is."""
+    if len(values) <= MAX_PLAIN_LENGTH:
         return list(values)
     return [[value, sum(1 for _ in same)] for value, same in groupby(values)]
 
 
-def unrolled(said: Any) -> Any:
-    """The list again."""
-    if not isinstance(said, list):
-        return said
-    rows = cast(list[Any], said)
+def run_length_decode(encoded: Any) -> Any:
+    """Return the list that `run_length_encode` was given. What is no list is returned unchanged, for validation."""
+    if not isinstance(encoded, list):
+        return encoded
+    rows = cast(list[Any], encoded)
     if not rows or not isinstance(rows[0], list):
         return rows
     return [value for value, count in cast(list[tuple[Any, int]], rows) for _ in range(count)]
 
 
-def _back(after: Sequence[int]) -> list[Any]:
-    """Of each batch how far back the one lies that it waits for: the same for all of a lane."""
-    if len(after) <= SHORT:
+def _encode_after(after: Sequence[int]) -> list[Any]:
+    """Encode the batch that each batch waits for as a distance back, which is the same throughout a lane."""
+    if len(after) <= MAX_PLAIN_LENGTH:
         return list(after)
-    return runs([number - first if first else 0 for number, first in enumerate(after, 1)])
+    return run_length_encode([number - previous if previous else 0 for number, previous in enumerate(after, 1)])
 
 
-def _forward(said: Any) -> Any:
-    if not isinstance(said, list) or not said or not isinstance(said[0], list):
-        return said
-    return [number - back if back else 0 for number, back in enumerate(cast(list[int], unrolled(said)), 1)]
+def _decode_after(encoded: Any) -> Any:
+    if not isinstance(encoded, list) or not encoded or not isinstance(encoded[0], list):
+        return encoded
+    return [number - back if back else 0 for number, back in enumerate(cast(list[int], run_length_decode(encoded)), 1)]
 
 
-def _reasons(slots: Sequence[OpenSlot]) -> list[Any]:
-    """Neighbours that gave up for the same reason in one row: first slot, last slot, reason, detail."""
-    if len(slots) <= SHORT:
+def _encode_open_slots(slots: Sequence[OpenSlot]) -> list[Any]:
+    """Encode neighbouring slots with the same reason as one row: first slot, last slot, reason, detail."""
+    if len(slots) <= MAX_PLAIN_LENGTH:
         return [slot.model_dump() for slot in slots]
     rows: list[list[Any]] = []
     for slot in slots:
@@ -59,54 +60,54 @@ def _reasons(slots: Sequence[OpenSlot]) -> list[Any]:
     return rows
 
 
-def _slots(said: Any) -> Any:
-    if not isinstance(said, list) or not said or not isinstance(said[0], list):
-        return said
+def _decode_open_slots(encoded: Any) -> Any:
+    if not isinstance(encoded, list) or not encoded or not isinstance(encoded[0], list):
+        return encoded
     return [
         OpenSlot(slot=number, reason=reason, detail=detail)
-        for first, last, reason, detail in cast(list[tuple[int, int, Any, str]], said)
+        for first, last, reason, detail in cast(list[tuple[int, int, Any, str]], encoded)
         for number in range(first, last + 1)
     ]
 
 
-def _batches(batches: Iterable[Batch]) -> list[Any]:
-    """First calls of neighbouring batches in one row: first batch, first slot, sizes."""
+def _encode_batches(batches: Iterable[Batch]) -> list[Any]:
+    """Encode neighbouring batches that are as planned as one row: first batch, first slot, sizes."""
     rows: list[Any] = []
     last: tuple[int, int] | None = None
     for batch in batches:
-        first = batch.name.isdecimal() and batch == Batch(name=batch.name, slots=_filled(batch))
-        if first and last == (batch.root - 1, batch.slots[0] - 1):
+        is_planned = batch.name.isdecimal() and batch == Batch(name=batch.name, slots=_list_consecutive_slots(batch))
+        if is_planned and last == (batch.root - 1, batch.slots[0] - 1):
             rows[-1][2].append(len(batch.slots))
-        elif first:
+        elif is_planned:
             rows.append([batch.root, batch.slots[0], [len(batch.slots)]])
         else:
             rows.append(batch.model_dump(exclude_defaults=True))
-        last = (batch.root, batch.slots[-1]) if first else None
-    return [[row[0], row[1], runs(row[2])] if isinstance(row, list) else row for row in rows]
+        last = (batch.root, batch.slots[-1]) if is_planned else None
+    return [[row[0], row[1], run_length_encode(row[2])] if isinstance(row, list) else row for row in rows]
 
 
-def _filled(batch: Batch) -> tuple[int, ...]:
+def _list_consecutive_slots(batch: Batch) -> tuple[int, ...]:
     return tuple(range(batch.slots[0], batch.slots[0] + len(batch.slots)))
 
 
-def _unpacked(said: Any) -> Any:
-    if isinstance(said, str) or not isinstance(said, Iterable):
-        return said
-    found: list[Any] = []
-    for row in cast(Iterable[Any], said):
+def _decode_batches(encoded: Any) -> Any:
+    if isinstance(encoded, str) or not isinstance(encoded, Iterable):
+        return encoded
+    batches: list[Any] = []
+    for row in cast(Iterable[Any], encoded):
         if not isinstance(row, list):
-            found.append(row)
+            batches.append(row)
             continue
         number, slot, sizes = cast(tuple[int, int, Any], row)
-        for index, size in enumerate(cast(list[int], unrolled(sizes))):
-            found.append(Batch(name=str(number + index), slots=tuple(range(slot, slot + size))))
+        for index, size in enumerate(cast(list[int], run_length_decode(sizes))):
+            batches.append(Batch(name=str(number + index), slots=tuple(range(slot, slot + size))))
             slot += size
-    return found
+    return batches
 
 
-Sizes = Annotated[list[int], PlainSerializer(runs), BeforeValidator(unrolled)]
-After = Annotated[list[int], PlainSerializer(_back), BeforeValidator(_forward)]
-Reasons = Annotated[list[OpenSlot], PlainSerializer(_reasons), BeforeValidator(_slots)]
-packed = PlainSerializer(_batches)
-unpacked = BeforeValidator(_unpacked)
-Batches = Annotated[list[Batch], packed, unpacked]
+Sizes = Annotated[list[int], PlainSerializer(run_length_encode), BeforeValidator(run_length_decode)]
+After = Annotated[list[int], PlainSerializer(_encode_after), BeforeValidator(_decode_after)]
+Reasons = Annotated[list[OpenSlot], PlainSerializer(_encode_open_slots), BeforeValidator(_decode_open_slots)]
+PACKED_BATCHES = PlainSerializer(_encode_batches)
+UNPACKED_BATCHES = BeforeValidator(_decode_batches)
+Batches = Annotated[list[Batch], PACKED_BATCHES, UNPACKED_BATCHES]

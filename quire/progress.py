@@ -1,4 +1,4 @@
-"""How far a run is, and how it ended: the same names while it lasts and after."""
+"""A run's progress and its result, with the same field names in both."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -10,15 +10,15 @@ from quire.request import Format
 
 Verdict = Literal["complete", "partial", "failed", "cancelled"]
 SHOWN_FAILURES = 100
-"""Failed slots carried in a result; the report in the store has all."""
+"""Failed slots listed in a result; the report in the store lists all."""
 
 
 Waits = Literal["", "person", "budget", "approval", "repair", "quota"]
-"""What has to happen before a run goes on."""
+"""What a run waits for before it continues."""
 
 
 class BatchCounts(BaseModel):
-    """Batches planned at first, and calls' worth of batches done and given up since."""
+    """The number of planned batches, and of batches completed and failed so far."""
 
     planned: int = 0
     completed: int = 0
@@ -26,14 +26,14 @@ class BatchCounts(BaseModel):
 
 
 class FailedSlot(BaseModel):
-    """A slot that gave up."""
+    """A slot that was not filled, with the reason."""
 
     slot: str
     reason: str
 
 
 class Group(BaseModel):
-    """Consecutive slots that belong together: a category, a phase, a cycle; and how far they are."""
+    """Consecutive slots that belong together (a category, a phase, a cycle), with their progress."""
 
     name: str
     target: int
@@ -41,12 +41,12 @@ class Group(BaseModel):
     failed: int = 0
     duplicates_rejected: int = 0
     usage: Usage = Usage()
-    """What the calls for its slots took."""
+    """Tokens and cost of the calls for the group's slots."""
     ended_at: int | None = None
-    """Items of the whole run at the moment when the last of this group's was there."""
+    """Items of the whole run when this group's last item was generated; None until then."""
 
-    def count(self, part: "Group") -> None:
-        """Add what a part of this group came to."""
+    def add(self, part: "Group") -> None:
+        """Add the counts of a part of this group."""
         self.items += part.items
         self.failed += part.failed
         self.usage = self.usage.plus(part.usage)
@@ -56,7 +56,7 @@ BatchState = Literal["PENDING", "GENERATING", "COMPLETED", "FAILED"]
 
 
 class BatchStatus(BaseModel):
-    """Where one planned batch is."""
+    """The state of one planned batch."""
 
     batch: int
     slots: str
@@ -65,15 +65,15 @@ class BatchStatus(BaseModel):
 
 
 class Progress(BaseModel):
-    """What the query `progress` answers."""
+    """The answer to the query `progress`."""
 
     workflow_id: str
     recipe: str
     stage: Literal["planning", "generating", "paused", "assembling", "done"] = "planning"
     why: str = ""
-    """Why nothing goes on, and what a person can do about it; empty while it does."""
+    """Why the run waits, and what a person can do about it; empty while it does not wait."""
     waits_for: Waits = ""
-    """What has to happen: a `resume`, a higher budget, an `approve`, something mended, or the time when it resets."""
+    """What the run waits for: a `resume`, a higher budget, an `approve`, a repair, or the time when a quota resets."""
     noun: str = "items"
     target: int = 0
     items: int = 0
@@ -87,21 +87,22 @@ class Progress(BaseModel):
     """Usage by the name of the model that answered."""
     percent: int = 0
     group_word: str = ""
-    """What a group is called: Cycle, Category, Phase; empty where there are none."""
+    """The word for a group: Cycle, Category, Phase; empty if there are no groups."""
     groups: list[Group] = []
     duplicates_rejected: int = 0
     duplicates_by_round: list[int] = []
     fallbacks: int = 0
     reused: int = 0
-    """Answers that an earlier run paid for."""
+    """Number of answers that an earlier run paid for."""
     simulated: bool = False
     started: float = 0.0
-    """When the run began, in seconds since 1970; 0 where its worker is of a version that does not say."""
+    """When the run began, in seconds since 1970; 0 until it is known."""
     line: str = ""
+    """The progress as one sentence for people."""
 
 
 class Result(BaseModel):
-    """How a run ended; from `--json`, the Temporal CLI and Python alike."""
+    """The result of a run, as printed by `--json` and the Temporal CLI and returned to Python."""
 
     workflow_id: str
     recipe: str
@@ -109,9 +110,9 @@ class Result(BaseModel):
     target: int
     items: int
     artifact: str | None
-    """The address of the first form that was asked for."""
+    """The address of the artifact in the first requested format."""
     artifacts: dict[Format, str] = {}
-    """Every form's address."""
+    """The artifact's address in each format."""
     started: str | None = None
     """When the run began: ISO 8601, UTC."""
     noun: str = "items"
@@ -131,29 +132,29 @@ class Result(BaseModel):
     failed_total: int = 0
     simulated: bool = False
     mlflow: str | None = None
-    """The run's page in MLflow, where it was logged there."""
+    """The address of the run's page in MLflow, if it was logged there."""
     seconds: float = 0.0
 
 
-def figures(shown: Progress | Result) -> dict[str, float]:
-    """What is counted of a run, as numbers; a cost that is not known is left out."""
-    usage, failed = shown.usage, shown.failed if isinstance(shown, Progress) else shown.failed_total
-    said = {
-        "items": shown.items,
+def to_metrics(run: Progress | Result) -> dict[str, float]:
+    """Return a run's counts as numbers by name, without the cost if it is unknown."""
+    usage, failed = run.usage, run.failed if isinstance(run, Progress) else run.failed_total
+    metrics = {
+        "items": run.items,
         "failed": failed,
-        "duplicates_rejected": shown.duplicates_rejected,
-        "fallbacks": shown.fallbacks,
+        "duplicates_rejected": run.duplicates_rejected,
+        "fallbacks": run.fallbacks,
         "calls": usage.calls,
         "prompt_tokens": usage.prompt_tokens,
         "cached_tokens": usage.cached_tokens,
         "completion_tokens": usage.completion_tokens,
         "cost_usd": usage.cost_usd,
     }
-    return {name: float(value) for name, value in said.items() if value is not None}
+    return {name: float(value) for name, value in metrics.items() if value is not None}
 
 
-def line(progress: Progress) -> str:
-    """The sentence a person reads."""
+def format_progress_line(progress: Progress) -> str:
+    """Return the progress as one sentence for people."""
     counts = progress.batches
     if progress.stage == "planning":
         return "Planning"
@@ -161,7 +162,7 @@ def line(progress: Progress) -> str:
         return f"Assembling {progress.items}/{progress.target} {progress.noun}"
     state = f" (paused: {progress.why})" if progress.why else " (paused)" if progress.stage == "paused" else ""
     if progress.group_word == CYCLE and progress.groups:
-        return cycle_line(progress.groups, current(progress.groups), progress.items) + state
+        return format_cycle_line(progress.groups, find_current_group(progress.groups), progress.items) + state
     return (
         f"Generated {progress.items}/{progress.target} {progress.noun} "
         f"(Batch {counts.completed + counts.failed}/{max(counts.planned, counts.completed + counts.failed)}){state}"
@@ -169,23 +170,24 @@ def line(progress: Progress) -> str:
 
 
 CYCLE = "Cycle"
+"""The word for a group whose progress is counted in samples per cycle."""
 
 
-def current(groups: Sequence[Group]) -> int:
-    """Index of the group that the run is in: the first that is begun and not ended, else the last that has items."""
-    begun = [index for index, group in enumerate(groups) if group.items]
-    open_ = [index for index in begun if groups[index].ended_at is None]
-    return (open_ or begun[-1:] or [0])[0]
+def find_current_group(groups: Sequence[Group]) -> int:
+    """Return the index of the first group with items that is not complete, else of the last with items, else 0."""
+    started = [index for index, group in enumerate(groups) if group.items]
+    incomplete = [index for index in started if groups[index].ended_at is None]
+    return (incomplete or started[-1:] or [0])[0]
 
 
-def cycle_line(groups: Sequence[Group], index: int, total: int) -> str:
-    """`Cycle 2/3: +1875 samples (total 3750/5000)`."""
+def format_cycle_line(groups: Sequence[Group], index: int, total: int) -> str:
+    """Return the progress line of a run in cycles: `Cycle 2/3: +1875 samples (total 3750/5000)`."""
     target = sum(group.target for group in groups)
     return f"Cycle {index + 1}/{len(groups)}: +{groups[index].items} samples (total {total}/{target})"
 
 
-def verdict(*, target: int, filled: int, cancelled: bool) -> Verdict:
-    """How a run with these counts ends."""
+def decide_verdict(*, target: int, filled: int, cancelled: bool) -> Verdict:
+    """Return the verdict of a run with these counts."""
     if filled >= target:
         return "complete"
     if cancelled:

@@ -1,105 +1,111 @@
-"""What each worker process may spend now of the calls and tokens that an endpoint allows a minute. Pure.
+"""Share the calls and tokens that an endpoint allows per minute among worker processes. Pure.
 
-A bucket that fills evenly keeps calls apart; what was spent in each of the last seconds is the wall behind it.
+A bucket that fills evenly keeps calls apart. In addition, no more than the limit is granted within any minute.
 """
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pydantic import BaseModel
 
 MINUTE = 60.0
-AIMED = 0.98
-"""Share of the limit at which buckets fill: a call that is late on its way must not make up one too many."""
-BURST = 1.5
-"""Seconds' worth that a bucket holds."""
-WALL = 61
-"""Whole seconds over which no more than the limit is given away."""
-STAYS = 7.0
-"""Seconds for which the share of a process that got less than it asked for is kept for it."""
-NAMED = 60.0
-"""Seconds for which the limits hold that a process named."""
-SOON, LATE = 1.0, 5.0
-"""When to ask again, at the earliest and at the latest."""
+TARGET_SHARE = 0.98
+"""Share of the limit at which buckets fill, so that a call delayed on its way does not exceed the limit."""
+BURST_SECONDS = 1.5
+"""Size of a bucket, in seconds of its rate."""
+WINDOW = 61
+"""Whole seconds within which no more than the limit is granted."""
+RESERVATION_SECONDS = 7.0
+"""Seconds for which a process that got less than it asked for has a share reserved."""
+LIMITS_LIFETIME = 60.0
+"""Seconds for which limits hold that a process named."""
+MIN_LEASE_SECONDS, MAX_LEASE_SECONDS = 1.0, 5.0
+"""Seconds until a process asks for its next lease, at least and at most."""
 
 
-class Ask(BaseModel):
+class LeaseRequest(BaseModel):
     """What a worker process wants to spend in the next second."""
 
     holder: str
+    """The worker process."""
     rpm: int | None = None
     tpm: int | None = None
     calls: int = 0
     tokens: int = 0
     first: int = 0
-    """Tokens of the call that is next in its line."""
+    """Tokens of the call that is next in the process's queue."""
     more_calls: int = 0
-    """Spent beyond what it was given before; below 0 where that was less."""
+    """Calls spent beyond the previous lease; negative if fewer were spent."""
     more_tokens: int = 0
+    """Tokens spent beyond the previous lease; negative if fewer were spent."""
 
 
 class Lease(BaseModel):
-    """What it may spend, spread over a second; None is as much as it likes."""
+    """What a worker process may spend, spread over a second; None is no limit."""
 
     calls: int | None
     tokens: int | None
     seconds: float
-    """When to ask again."""
+    """Seconds until the process asks again."""
 
 
 class Meter(BaseModel):
-    """One limit's bucket and wall. Units are calls, or tokens; times are seconds since 1970."""
+    """The bucket of one limit and what was granted lately. Units are calls or tokens; times are seconds since 1970."""
 
     level: float = 0.0
     at: float | None = None
+    """When the bucket was last refilled."""
     spent: dict[int, float] = {}
-    """By second; below 0 where what was set aside came back."""
+    """Units granted by second; negative if reserved units were given back."""
 
-    def tick(self, limit: int, now: float) -> None:
-        """Let the time pass."""
-        room, rate = holds(limit), limit * AIMED / MINUTE
+    def refill(self, limit: int, now: float) -> None:
+        """Refill the bucket for the time that has passed, and forget what was granted before the window."""
+        size, rate = compute_bucket_size(limit), limit * TARGET_SHARE / MINUTE
         if self.at is None:
-            self.level, self.at = max(1.0, room / 3), now
-        self.level = min(room, self.level + max(0.0, now - self.at) * rate)
+            self.level, self.at = max(1.0, size / 3), now
+        self.level = min(size, self.level + max(0.0, now - self.at) * rate)
         self.at = max(self.at, now)
-        self.spent = {second: units for second, units in self.spent.items() if second > int(self.at) - WALL}
+        self.spent = {second: units for second, units in self.spent.items() if second > int(self.at) - WINDOW}
 
-    def take(self, units: float, now: float) -> None:
-        """Spend, or give back what is below 0."""
+    def spend(self, units: float, now: float) -> None:
+        """Take units out of the bucket; negative units are given back."""
         second = int(max(now, self.at or 0.0))
         self.level -= units
         self.spent[second] = self.spent.get(second, 0.0) + units
 
-    def grant(self, limit: int, *, wanted: int, first: int, kept: float, share: int) -> int:
-        """How much of what is wanted there is, when `kept` is left to others and the process is one of `share`.
+    def grant(self, limit: int, *, requested: int, first: int, reserved: float, share: int) -> int:
+        """Return how many `requested` units may be spent: 0, or at least `first`, the units of an indivisible call.
 
-        At least `first`, which does not come in pieces, or nothing: what is larger than the bucket is given in
-        advance, and paid off before anything else is given.
+        `reserved` units are left to others; the process is one of `share`. A call larger than the bucket is granted in
+        advance and paid off before anything else is granted.
         """
-        free, past = self.level - kept, sum(self.spent.values())
+        free, past = self.level - reserved, sum(self.spent.values())
         if free >= first:
-            given = min(wanted, int(free + 1e-6))
+            granted = min(requested, int(free + 1e-6))
         else:
-            given = first if free >= enough(limit, first, share) else 0
-        if past + given > limit:
-            given = int(limit - past) if limit - past >= first else first if first > limit and past <= 0 else 0
-        return max(0, given)
+            granted = first if free >= compute_required_level(limit, first, share) else 0
+        if past + granted > limit:
+            granted = int(limit - past) if limit - past >= first else first if first > limit and past <= 0 else 0
+        return max(0, granted)
 
-    def wait(self, limit: int, *, first: int, kept: float, share: int) -> float:
-        """Seconds until there may be something."""
-        short = enough(limit, first, share) + kept - self.level
-        return max(0.0, short) / (limit * AIMED / MINUTE)
-
-
-def holds(limit: int) -> float:
-    """How much a bucket holds: some seconds' worth, and never less than one unit."""
-    return max(1.0, limit / MINUTE * BURST)
+    def estimate_wait(self, limit: int, *, first: int, reserved: float, share: int) -> float:
+        """Return the seconds until the bucket may grant an indivisible call of `first` units."""
+        shortage = compute_required_level(limit, first, share) + reserved - self.level
+        return max(0.0, shortage) / (limit * TARGET_SHARE / MINUTE)
 
 
-def enough(limit: int, first: int, share: int) -> float:
-    """What must be in a bucket for what does not come in pieces, and may be larger than the bucket."""
-    return min(first, max(1.0, holds(limit) / 3) / share) - 1e-6
+def compute_bucket_size(limit: int) -> float:
+    """Return the units that a bucket holds: some seconds of its rate, and at least one."""
+    return max(1.0, limit / MINUTE * BURST_SECONDS)
 
 
-class Asker(BaseModel):
-    """A worker process: when it asked, what it did not get, and the limits that it named."""
+def compute_required_level(limit: int, first: int, share: int) -> float:
+    """Return the level from which an indivisible call, which may be larger than the bucket, is granted."""
+    return min(first, max(1.0, compute_bucket_size(limit) / 3) / share) - 1e-6
+
+
+class SpenderState(BaseModel):
+    """A worker process: when it last asked, what it did not get, and the limits that it named."""
 
     at: float
     calls: int
@@ -108,59 +114,85 @@ class Asker(BaseModel):
     tpm: int | None
 
 
-class Rates(BaseModel):
-    """One endpoint and model: its two meters, and who spends."""
+@dataclass
+class _Claim:
+    """One limit's part of a lease request; `limit` None grants all."""
+
+    meter: Meter
+    limit: int | None
+    requested: int
+    first: int
+    share: int
+    reserved: float = 0.0
+
+    def grant(self, extra: int, unmet: Sequence[tuple[int, float]], now: float) -> int:
+        """Record `extra` units spent before, then return what is granted.
+
+        `unmet` is what other processes did not get, each with the time when they asked.
+        """
+        if self.limit is None:
+            return self.requested
+        self.meter.spend(extra, now)
+        self.meter.refill(self.limit, now)
+        rate = self.limit * TARGET_SHARE / MINUTE / self.share
+        self.reserved = sum(min(units, rate * min(BURST_SECONDS, now - at)) for units, at in unmet)
+        return self.meter.grant(
+            self.limit, requested=self.requested, first=self.first, reserved=self.reserved, share=self.share
+        )
+
+    def estimate_wait(self) -> float:
+        if self.limit is None:
+            return 0.0
+        return self.meter.estimate_wait(self.limit, first=self.first, reserved=self.reserved, share=self.share)
+
+    def spend(self, units: int, now: float) -> int | None:
+        """Spend the granted units and return them as a lease does: None if there is no limit."""
+        if self.limit is None:
+            return None
+        self.meter.spend(units, now)
+        return units
+
+
+class EndpointRates(BaseModel):
+    """The rate limits of one endpoint and model: a meter each for calls and tokens, and the processes that spend."""
 
     calls: Meter = Meter()
     tokens: Meter = Meter()
-    askers: dict[str, Asker] = {}
+    spenders: dict[str, SpenderState] = {}
 
-    def lease(self, ask: Ask, now: float) -> Lease:
-        """Settle what was spent, and give what there is; the lowest limits that anybody named hold."""
-        before = {name: asker for name, asker in self.askers.items() if now - asker.at < NAMED and name != ask.holder}
-        mine = Asker(at=now, calls=ask.calls, tokens=ask.tokens, rpm=ask.rpm, tpm=ask.tpm)
-        self.askers = before | {ask.holder: mine}
-        others = [asker for asker in before.values() if asker.calls and now - asker.at < STAYS]
-        rpm = min((asker.rpm for asker in self.askers.values() if asker.rpm is not None), default=None)
-        tpm = min((asker.tpm for asker in self.askers.values() if asker.tpm is not None), default=None)
-        share, seconds = len(others) + 1, SOON
-        calls, tokens = ask.calls, ask.tokens
-
-        def kept(limit: int, wants: list[tuple[int, float]]) -> float:
-            rate = limit * AIMED / MINUTE / share
-            return sum(min(wanted, rate * min(BURST, now - at)) for wanted, at in wants)
-
-        aside = [0.0, 0.0]
-        if rpm is not None:
-            self.calls.take(ask.more_calls, now)
-            self.calls.tick(rpm, now)
-            aside[0] = kept(rpm, [(asker.calls, asker.at) for asker in others])
-            calls = self.calls.grant(rpm, wanted=ask.calls, first=min(1, ask.calls), kept=aside[0], share=share)
-        if tpm is not None:
-            self.tokens.take(ask.more_tokens, now)
-            self.tokens.tick(tpm, now)
-            aside[1] = kept(tpm, [(asker.tokens, asker.at) for asker in others])
-            tokens = self.tokens.grant(tpm, wanted=ask.tokens, first=ask.first, kept=aside[1], share=share)
-        calls, tokens = _matched(ask, calls, tokens)
+    def lease(self, ask: LeaseRequest, now: float) -> Lease:
+        """Record what was spent beyond the previous lease, and grant the next. The lowest named limits apply."""
+        others = {
+            name: spender
+            for name, spender in self.spenders.items()
+            if now - spender.at < LIMITS_LIFETIME and name != ask.holder
+        }
+        own = SpenderState(at=now, calls=ask.calls, tokens=ask.tokens, rpm=ask.rpm, tpm=ask.tpm)
+        self.spenders = others | {ask.holder: own}
+        waiting = [spender for spender in others.values() if spender.calls and now - spender.at < RESERVATION_SECONDS]
+        rpm = min((spender.rpm for spender in self.spenders.values() if spender.rpm is not None), default=None)
+        tpm = min((spender.tpm for spender in self.spenders.values() if spender.tpm is not None), default=None)
+        share = len(waiting) + 1
+        call_claim = _Claim(self.calls, rpm, ask.calls, min(1, ask.calls), share)
+        token_claim = _Claim(self.tokens, tpm, ask.tokens, ask.first, share)
+        calls, tokens = _match_calls_to_tokens(
+            ask,
+            call_claim.grant(ask.more_calls, [(spender.calls, spender.at) for spender in waiting], now),
+            token_claim.grant(ask.more_tokens, [(spender.tokens, spender.at) for spender in waiting], now),
+        )
+        seconds = MIN_LEASE_SECONDS
         if ask.calls and not calls:
-            if rpm is not None:
-                seconds = max(seconds, self.calls.wait(rpm, first=1, kept=aside[0], share=share))
-            if tpm is not None:
-                seconds = max(seconds, self.tokens.wait(tpm, first=ask.first, kept=aside[1], share=share))
-        if rpm is not None:
-            self.calls.take(calls, now)
-        if tpm is not None:
-            self.tokens.take(tokens, now)
-        mine.calls, mine.tokens = ask.calls - calls, max(0, ask.tokens - tokens)
+            seconds = max(seconds, call_claim.estimate_wait(), token_claim.estimate_wait())
+        own.calls, own.tokens = ask.calls - calls, max(0, ask.tokens - tokens)
         return Lease(
-            calls=None if rpm is None else calls,
-            tokens=None if tpm is None else tokens,
-            seconds=min(LATE, seconds),
+            calls=call_claim.spend(calls, now),
+            tokens=token_claim.spend(tokens, now),
+            seconds=min(MAX_LEASE_SECONDS, seconds),
         )
 
 
-def _matched(ask: Ask, calls: int, tokens: int) -> tuple[int, int]:
-    """No calls without tokens for them, and no tokens without calls that take them."""
+def _match_calls_to_tokens(ask: LeaseRequest, calls: int, tokens: int) -> tuple[int, int]:
+    """Reduce granted calls to those that tokens were granted for, and tokens to those that calls need."""
     if not ask.calls or not calls or (ask.tokens and not tokens):
         return 0, 0
     if ask.tokens:
@@ -169,24 +201,28 @@ def _matched(ask: Ask, calls: int, tokens: int) -> tuple[int, int]:
     return calls, tokens
 
 
-class Guess:
-    """What a call will take, from what such calls took: the last ones count most."""
+class TokenEstimator:
+    """Estimates the tokens of a call from earlier calls; the latest count most."""
 
     def __init__(self) -> None:
         self._prompt = 1.0
+        """Real prompt tokens relative to a quarter of the prompt's characters."""
         self._answer: dict[bool, float] = {}
-        """Real tokens for each that was expected; where none are told, those of a call."""
+        """Real answer tokens per expected token (True), or per call if no number was expected (False)."""
 
-    def tokens(self, prompt: int, expected: int | None, most: int) -> int:
-        """In and out, of a prompt of so many characters; before any answer was seen, the `most` that one may have.
-        `expected` is 0 where the answer's length is not known, and None where there is no answer, as with vectors."""
-        said = 0.0 if expected is None else most
+    def estimate(self, prompt: int, expected: int | None, most: int) -> int:
+        """Return the tokens, in and out, of a call whose prompt has this many characters.
+
+        `expected` is the answer's expected tokens: 0 if unknown, None if there is no answer, as with embeddings. Until
+        an answer of the kind has been seen, `most`, the maximum tokens of an answer, is assumed.
+        """
+        answer = 0.0 if expected is None else most
         if expected is not None and (ratio := self._answer.get(expected > 0)) is not None:
-            said = min(float(most), ratio * (expected or 1))
-        return int(max(1.0, prompt / 4 * self._prompt + said))
+            answer = min(float(most), ratio * (expected or 1))
+        return int(max(1.0, prompt / 4 * self._prompt + answer))
 
     def learn(self, prompt: int, expected: int | None, *, took: int, answered: int) -> None:
-        """A call took so many tokens in and so many out."""
+        """Record the real tokens of a call: `took` in, `answered` out."""
         if prompt and took:
             self._prompt += 0.2 * (took * 4 / prompt - self._prompt)
         if expected is not None:

@@ -1,4 +1,7 @@
-"""Indexes that find what an item is like, by method; a new item is asked for first, and added when it stays. Pure."""
+"""Indexes that find earlier items similar to a new one, one per duplicate method. Pure.
+
+A new item is looked up first, and added only if it is kept.
+"""
 
 import struct
 from array import array
@@ -7,142 +10,146 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, Protocol
 
-from quire.comparison_text import key_of
+from quire.comparison_text import hash_text
 
 _rensa: Any = import_module("rensa")  # Rust, without type stubs
-Like = tuple[int, float]
-"""The number of an earlier item, and how like it is, from 0 to 1."""
+Match = tuple[int, float]
+"""The number of an earlier item, and its similarity from 0 to 1."""
 
 
-class Index(Protocol):
-    """What a method knows of the items that stay. Numbers below 1 are items from outside."""
+class SimilarityIndex(Protocol):
+    """The kept items, as one duplicate method compares them. Numbers below 1 are items from outside the run."""
 
-    certain: bool
-    """Whether `like` is the likeness itself; else it is an estimate, and `likeness` of the two texts decides."""
+    is_exact: bool
+    """True if `find_similar` returns exact similarities; estimates must be verified by `compute_similarity`."""
 
     def sign(self, texts: Sequence[str]) -> list[bytes]:
-        """What is kept of each text; the same for the same text in every process."""
+        """Return a signature of each text, the same in every process."""
         ...
 
-    def expect(self, signatures: Sequence[bytes]) -> None:
-        """These are asked for next, in this order: what can be done for many at a time is done here."""
+    def prepare(self, signatures: Sequence[bytes]) -> None:
+        """Announce the signatures to be looked up next, in this order, so that an index can process them together."""
         ...
 
     def add(self, number: int, signature: bytes) -> None:
-        """This item stays."""
+        """Add a kept item."""
         ...
 
-    def like(self, signature: bytes) -> list[Like]:
-        """Items that may be like it, in the order of their numbers."""
+    def find_similar(self, signature: bytes) -> list[Match]:
+        """Return the items that may be similar, by number."""
         ...
 
 
-class Same:
-    """Twins have the same key: `exact` and `structural`."""
+class ExactIndex:
+    """Duplicates have equal signatures: `exact` and `structural`."""
 
-    certain = True
+    is_exact = True
 
     def __init__(self) -> None:
         self._holders: defaultdict[bytes, list[int]] = defaultdict(list)
 
     def sign(self, texts: Sequence[str]) -> list[bytes]:
-        return [key_of(text) for text in texts]
+        return [hash_text(text) for text in texts]
 
-    def expect(self, signatures: Sequence[bytes]) -> None:
+    def prepare(self, signatures: Sequence[bytes]) -> None:
         pass
 
     def add(self, number: int, signature: bytes) -> None:
         self._holders[signature].append(number)
 
-    def like(self, signature: bytes) -> list[Like]:
+    def find_similar(self, signature: bytes) -> list[Match]:
         return [(number, 1.0) for number in sorted(self._holders.get(signature, ()))]
 
 
-GRAM = 5
+GRAM_LENGTH = 5
+"""Characters of the pieces that texts are compared by."""
 PERMUTATIONS, BANDS, SEED = 128, 16, 42
-MARGIN = 0.12
-"""How far below the threshold an estimate may be for the texts to be looked at: four times its standard error."""
+ESTIMATE_MARGIN = 0.12
+"""How far below the threshold an estimate may be for the texts to be compared: four times its standard error."""
 
 
-class Near:
-    """Twins share most of their five-character pieces: MinHash over those, candidates by bands of it.
+class NearIndex:
+    """Duplicates share most of their five-character pieces: `near`, by MinHash with candidates from LSH bands.
 
-    With 16 bands of 8 a pair at 0.9 is missed once in ten thousand times. Below 0.8 most templated items are
-    candidates for each other, and it becomes slow.
+    With 16 bands of 8 hashes, a pair of similarity 0.9 is missed once in ten thousand cases. With a threshold below
+    0.8, most items written from one template are candidates for each other, and the search becomes slow.
     """
 
-    certain = False
+    is_exact = False
 
     def __init__(self, threshold: float) -> None:
-        self._least = threshold - MARGIN
+        self._min_estimate = threshold - ESTIMATE_MARGIN
         self._bands = _rensa.RMinHashLSH(threshold=threshold, num_perm=PERMUTATIONS, num_bands=BANDS)
         self._numbers: list[int] = []
-        """By the key in the bands, which counts from 0."""
-        self._signed: dict[bytes, Any] = {}
-        """What was signed last, which is asked for next."""
+        """The item's number by its key in the bands, which counts from 0."""
+        self._last_signed: dict[bytes, Any] = {}
+        """MinHashes of the texts signed last, by signature: they are looked up next."""
         self._sketches: list[bytes] = []
-        """One byte of each hash, by the same key: enough to estimate by, in a quarter of the memory."""
+        """One byte of each hash, by the same key: enough for an estimate, in a quarter of the memory."""
 
     def sign(self, texts: Sequence[str]) -> list[bytes]:
-        found = _rensa.RMinHash.from_token_sets([_pieces(text) for text in texts], PERMUTATIONS, SEED)
-        signatures = [one.__getstate__() for one in found]
-        self._signed = dict(zip(signatures, found, strict=True))
+        hashes = _rensa.RMinHash.from_token_sets([_list_grams(text) for text in texts], PERMUTATIONS, SEED)
+        signatures = [min_hash.__getstate__() for min_hash in hashes]
+        self._last_signed = dict(zip(signatures, hashes, strict=True))
         return signatures
 
-    def expect(self, signatures: Sequence[bytes]) -> None:
+    def prepare(self, signatures: Sequence[bytes]) -> None:
         pass
 
     def add(self, number: int, signature: bytes) -> None:
-        found = self._loaded(signature)
-        self._bands.insert(len(self._numbers), found)
+        min_hash = self._load(signature)
+        self._bands.insert(len(self._numbers), min_hash)
         self._numbers.append(number)
-        self._sketches.append(self._sketch(found))
+        self._sketches.append(self._sketch(min_hash))
 
-    def like(self, signature: bytes) -> list[Like]:
-        found = self._loaded(signature)
-        keys = self._bands.query(found)
+    def find_similar(self, signature: bytes) -> list[Match]:
+        min_hash = self._load(signature)
+        keys = self._bands.query(min_hash)
         if not keys:
             return []
-        sketch = self._sketch(found)
-        estimates = ((self._numbers[key], _estimate(sketch, self._sketches[key])) for key in keys)
-        return sorted((number, estimate) for number, estimate in estimates if estimate >= self._least)
+        sketch = self._sketch(min_hash)
+        estimates = ((self._numbers[key], _estimate_similarity(sketch, self._sketches[key])) for key in keys)
+        return sorted((number, estimate) for number, estimate in estimates if estimate >= self._min_estimate)
 
     @staticmethod
-    def _sketch(found: Any) -> bytes:
-        return array("I", found.digest()).tobytes()[:: array("I").itemsize]
+    def _sketch(min_hash: Any) -> bytes:
+        return array("I", min_hash.digest()).tobytes()[:: array("I").itemsize]
 
-    def _loaded(self, signature: bytes) -> Any:
-        if signature in self._signed:
-            return self._signed[signature]
-        found = _rensa.RMinHash(num_perm=PERMUTATIONS, seed=SEED)
-        found.__setstate__(signature)
-        return found
+    def _load(self, signature: bytes) -> Any:
+        if signature in self._last_signed:
+            return self._last_signed[signature]
+        min_hash = _rensa.RMinHash(num_perm=PERMUTATIONS, seed=SEED)
+        min_hash.__setstate__(signature)
+        return min_hash
 
 
-def _estimate(one: bytes, other: bytes) -> float:
-    """Jaccard by sketches; one byte in 256 is the same by chance."""
-    same = sum(a == b for a, b in zip(one, other, strict=True)) / len(one)
+def _estimate_similarity(first: bytes, second: bytes) -> float:
+    """Return the Jaccard similarity as estimated from two sketches; one byte in 256 is equal by chance."""
+    same = sum(a == b for a, b in zip(first, second, strict=True)) / len(first)
     return max(0.0, (same - 1 / 256) / (1 - 1 / 256))
 
 
-def grams(text: str) -> set[bytes]:
-    """The pieces of five characters that a text has, encoded; a shorter text is one piece."""
-    return set(_pieces(text))
+def split_grams(text: str) -> set[bytes]:
+    """Return the distinct pieces of five characters in a text, encoded; a shorter text is one piece."""
+    return set(_list_grams(text))
 
 
-def _pieces(text: str) -> list[bytes]:
-    """Cutting is most of the work: for plain ASCII, unpacking at five offsets is three times as fast as slicing."""
-    if len(text) < GRAM:
+def _list_grams(text: str) -> list[bytes]:
+    """Return all pieces of five characters in a text.
+
+    Cutting is most of the work: for ASCII, unpacking at five offsets is three times as fast as slicing.
+    """
+    if len(text) < GRAM_LENGTH:
         return [text.encode()]
     if not text.isascii():
-        return [text[at : at + GRAM].encode() for at in range(len(text) - GRAM + 1)]
-    data, found = text.encode(), list[bytes]()
-    for start in range(GRAM):
-        found += struct.unpack_from(f"{GRAM}s" * ((len(data) - start) // GRAM), data, start)
-    return found
+        return [text[start : start + GRAM_LENGTH].encode() for start in range(len(text) - GRAM_LENGTH + 1)]
+    data, grams = text.encode(), list[bytes]()
+    for start in range(GRAM_LENGTH):
+        grams += struct.unpack_from(f"{GRAM_LENGTH}s" * ((len(data) - start) // GRAM_LENGTH), data, start)
+    return grams
 
 
-def likeness(one: str, other: str) -> float:
-    """The share of pieces that two texts have in common (Jaccard): 1 is the same pieces, 0 none."""
-    a, b = grams(one), grams(other)
+def compute_similarity(first: str, second: str) -> float:
+    """Return the share of pieces that two texts have in common (Jaccard): 1 is the same pieces, 0 none."""
+    a, b = split_grams(first), split_grams(second)
     return len(a & b) / len(a | b)

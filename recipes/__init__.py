@@ -1,6 +1,4 @@
-"""What can be made: one module per kind of artifact over a shared spine."""
+"""The kinds of artifact that Quire makes. Order: base < spine, and a folder per recipe < registry < planning.
 
-from recipes.base.recipe import InputError, Recipe
-from recipes.registry import recipes
-
-__all__ = ["InputError", "Recipe", "recipes"]
+Recipes of other packages import `spine`, the public interface.
+"""

@@ -1,4 +1,4 @@
-"""The recipes that there are: ours, and those that installed packages bring by the entry point `quire.recipes`."""
+"""All recipes: the built-in ones, and those that installed packages add by the entry point `quire.recipes`."""
 
 from functools import cache
 from importlib.metadata import entry_points
@@ -12,15 +12,18 @@ from recipes.roadmap.recipe import Roadmap
 from recipes.topics.dataset_recipe import TopicDataset
 from recipes.topics.tree_recipe import TopicTree
 
-OURS: tuple[type[Recipe], ...] = (OqSuite, TopicDataset, TopicTree, DrillSeries, EvalDataset, Roadmap, Custom)
-GROUP = "quire.recipes"
+BUILT_IN: tuple[type[Recipe], ...] = (OqSuite, TopicDataset, TopicTree, DrillSeries, EvalDataset, Roadmap, Custom)
+ENTRY_POINTS = "quire.recipes"
 
 
 @cache
-def recipes() -> dict[str, type[Recipe]]:
-    """Every recipe by its name; ours cannot be replaced by accident."""
-    known = {recipe.name: recipe for recipe in OURS}
-    for entry in entry_points(group=GROUP):
+def known_recipes() -> dict[str, type[Recipe]]:
+    """Return every recipe by its name.
+
+    Raises InputError if a package's recipe cannot be loaded, is not a recipe, or has the name of another one.
+    """
+    recipes = {recipe.name: recipe for recipe in BUILT_IN}
+    for entry in entry_points(group=ENTRY_POINTS):
         try:
             loaded: object = entry.load()
         except Exception as error:  # whatever a foreign module does while it is imported
@@ -29,6 +32,14 @@ def recipes() -> dict[str, type[Recipe]]:
             ) from error
         if not (isinstance(loaded, type) and issubclass(loaded, Recipe)):
             raise InputError("recipe", f"'{entry.name}' ({entry.value}) is not a class of recipes.spine.Recipe")
-        if known.setdefault(entry.name, loaded) is not loaded:
-            raise InputError("recipe", f"two recipes are called '{entry.name}': {entry.value} and ours")
-    return known
+        if recipes.setdefault(entry.name, loaded) is not loaded:
+            raise InputError("recipe", f"two recipes are called '{entry.name}': {entry.value} and another one")
+    return recipes
+
+
+def find_recipe(name: str) -> type[Recipe]:
+    """Return the recipe with this name. Raises InputError that lists all names if there is none."""
+    recipes = known_recipes()
+    if name not in recipes:
+        raise InputError("recipe", f"unknown recipe '{name}'; known are: {', '.join(recipes)}")
+    return recipes[name]

@@ -4,18 +4,24 @@ from quire.progress import Group
 from quire.request import Part
 from quire.slots import Slot
 from recipes.base.document_blocks import (
-    About,
     Block,
     Entries,
     Fields,
     Heading,
     PageBreak,
     Paragraph,
+    RunInfo,
     Table,
     Title,
 )
-from recipes.base.recipe import ANSWER_FORM, Around, InputError, Item, Made, Question, Recipe, listing
-from recipes.base.schema_parts import PROVENANCE, SLOT, TEXT, closed, strict
+from recipes.base.recipe import ANSWER_FORM, BatchContext, FilledSlot, InputError, Item, Question, Recipe, listing
+from recipes.base.schema_parts import PROVENANCE, SLOT, TEXT, closed, is_strict
+
+About = RunInfo
+Around = BatchContext
+Made = FilledSlot
+strict = is_strict
+"""The former names of these four, which existing recipes import."""
 
 __all__ = [
     "ANSWER_FORM",
@@ -24,9 +30,11 @@ __all__ = [
     "TEXT",
     "About",
     "Around",
+    "BatchContext",
     "Block",
     "Entries",
     "Fields",
+    "FilledSlot",
     "Group",
     "Heading",
     "InputError",
@@ -37,10 +45,12 @@ __all__ = [
     "Part",
     "Question",
     "Recipe",
+    "RunInfo",
     "Slot",
     "Table",
     "Title",
     "closed",
+    "is_strict",
     "listing",
     "strict",
 ]

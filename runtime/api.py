@@ -1,4 +1,4 @@
-"""Quire from Python: one call, the finished artifact back."""
+"""Quire from Python: one call that returns the finished artifact."""
 
 import json
 from collections.abc import Mapping
@@ -9,19 +9,19 @@ from activities.store.object_store import Store
 from quire.progress import Result
 from quire.request import Request
 from runtime.request import request_file
-from runtime.request.preflight import keys_are_accepted, mlflow_answers
-from runtime.session.run_session import begin
+from runtime.request.preflight import check_keys, check_mlflow
+from runtime.session.run_session import begin_run
 from runtime.temporal import run_priority
-from runtime.temporal.connection import connected
-from runtime.temporal.runs import find, is_live, new_id, outcome_of
-from runtime.worker.host import hosted
+from runtime.temporal.connection import open_connection
+from runtime.temporal.runs import create_run_id, fetch_outcome, find_run, is_live
+from runtime.worker.host import host_worker
 
 Artifact = dict[str, Any]
-"""What `artifact.json` holds: `metadata`, the items under the recipe's noun, and its sections."""
+"""The content of `artifact.json`: `metadata`, the items under the recipe's noun, and the recipe's sections."""
 
 
 class GenerationFailed(Exception):
-    """A run that made nothing. `result` is None where it failed before there was one."""
+    """A run that produced no artifact. `result` is None if the run failed before it had one."""
 
     def __init__(self, message: str, result: Result | None = None) -> None:
         super().__init__(message)
@@ -35,38 +35,38 @@ async def generate(
     base: str | Path | None = None,
     priority: int | None = None,
 ) -> Artifact:
-    """Make an artifact and return it; the batching does not show.
+    """Generate an artifact and return it, complete or partial: `artifact["metadata"]["verdict"]` says which.
 
-    `request` is what a request file holds, or that file's path. Paths in it are relative to the file, else to `base`,
-    else to the current folder. The same `id` again goes on with that run, or gives its artifact. `priority` is 1, which
-    goes first, to 5; a run without one has 3. A worker runs in this process for as long as the call takes; the server
-    is the one that the environment names, else the embedded one.
+    `request` is the content of a request file, or the path of one. Paths in it are relative to the file, else to
+    `base`, else to the current folder. With the `id` of an existing run, that run is continued, or its artifact is
+    returned. `priority` is 1, the highest, to 5; a run without one has 3. A worker runs in this process for the length
+    of the call. The server is the one that the environment names, else the embedded one.
 
-    Returns the artifact, complete or partial: `artifact["metadata"]["verdict"]` tells. Raises SetupError for a request
-    that is wrong, before anything is paid for, and GenerationFailed where nothing was made.
+    Raises SetupError for an invalid request, before anything is paid for, and GenerationFailed if nothing was
+    generated.
     """
-    run_priority.checked(priority)
+    run_priority.validate_priority(priority)
     if isinstance(request, str | Path):
-        laid = request_file.load(Path(request))
+        checked = request_file.load_request(Path(request))
     else:
-        said = request.model_dump(mode="json") if isinstance(request, Request) else request
-        laid = request_file.checked(said, Path(base) if base else None)
-    laid = request_file.with_json(laid)
-    async with connected(start_embedded=True) as connection:
-        name = id or new_id(laid.request, Path(laid.request.recipe))
-        known = await find(connection.client, name)
-        if known is None:
-            await keys_are_accepted(laid.plan.request)
-            await mlflow_answers(laid.plan.request)
-        elif await is_live(known):
-            await run_priority.change(connection.client, name, priority)
-        async with hosted(connection.client):
-            handle = known or await begin(connection, name, laid, priority)
-            result, failure = await outcome_of(handle)
+        fields = request.model_dump(mode="json") if isinstance(request, Request) else request
+        checked = request_file.check_mapping(fields, Path(base) if base else None)
+    checked = request_file.with_json_format(checked)
+    async with open_connection(start_embedded=True) as connection:
+        name = id or create_run_id(checked.request, Path(checked.request.recipe))
+        handle = await find_run(connection.client, name)
+        if handle is None:
+            await check_keys(checked.plan.request)
+            await check_mlflow(checked.plan.request)
+        elif await is_live(handle):
+            await run_priority.change_priority(connection.client, name, priority)
+        async with host_worker(connection.client):
+            handle = handle or (await begin_run(connection, name, checked, priority)).handle
+            result, failure = await fetch_outcome(handle)
     if result is None or result.artifact is None:
-        reason = failure[0] if failure else "; ".join(slot.reason for slot in (result.failed_slots if result else []))
-        raise GenerationFailed(f"run {name}: {reason}", result)
-    written = await Store(laid.request.output.store, name).get("artifact.json")
-    if written is None:
+        reasons = [slot.reason for slot in result.failed_slots] if result else []
+        raise GenerationFailed(f"run {name}: {failure.message if failure else '; '.join(reasons)}", result)
+    data = await Store(checked.request.output.store, name).get("artifact.json")
+    if data is None:
         raise GenerationFailed(f"run {name} wrote no artifact.json", result)
-    return json.loads(written)
+    return json.loads(data)

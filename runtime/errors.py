@@ -1,5 +1,5 @@
-"""Errors that speak to the person who can mend them."""
+"""Errors for the person who can fix them."""
 
 
 class SetupError(Exception):
-    """A mistake in a request, a command or the set-up; its message is for the person, its exit code is 2."""
+    """A mistake in a request, a command or the set-up. Its message is for the person; the exit code is 2."""

@@ -1,1 +1,1 @@
-"""An OpenAI-compatible endpoint that works offline. A stranger: it imports nothing of Quire and speaks HTTP."""
+"""An OpenAI-compatible endpoint that works offline. It imports nothing of Quire and is reached by HTTP only."""

@@ -1,4 +1,4 @@
-"""The routes: chat completions, models, stats."""
+"""The HTTP routes: chat completions, embeddings, models, stats."""
 
 import asyncio
 import hashlib
@@ -12,172 +12,179 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from simulator import faults
-from simulator.completions import REASONING, answer
+from simulator.completions import REASONING, build_completion
 from simulator.faults import HEADERS
 from simulator.options import FAULTS, Options
-from simulator.pseudo_embeddings import vector
-from simulator.rate_log import Came
-from simulator.stats import Tally, tokens
-from simulator.stream import streamed
+from simulator.pseudo_embeddings import embed_text
+from simulator.rate_log import LoggedCall
+from simulator.stats import CallStats, count_tokens
+from simulator.stream import stream_reply
 
 
 class Simulator:
-    """State behind the routes; `options` may be replaced while it runs."""
+    """The state behind the routes; `options` may be replaced while it runs."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.tally = Tally()
+        self.stats = CallStats()
         self.bodies: list[dict[str, Any]] = []
-        self._chance = random.Random(options.seed)
+        self._random = random.Random(options.seed)
 
-    def app(self) -> Starlette:
-        """The ASGI application."""
+    def build_app(self) -> Starlette:
+        """Return the ASGI application."""
         return Starlette(
             routes=[
                 Route("/v1/chat/completions", self.complete, methods=["POST"]),
                 Route("/v1/embeddings", self.embed, methods=["POST"]),
-                Route("/v1/models", self.models),
-                Route("/stats", self.stats),
-                Route("/stats/reset", self.reset, methods=["POST"]),
+                Route("/v1/models", self.list_models),
+                Route("/stats", self.show_stats),
+                Route("/stats/reset", self.reset_stats, methods=["POST"]),
             ]
         )
 
-    async def models(self, request: Request) -> Response:
-        if (denied := self._denied(request)) is not None:
-            return denied
+    async def list_models(self, request: Request) -> Response:
+        """Answer `GET /v1/models`."""
+        if (rejection := self._check_key(request)) is not None:
+            return rejection
         names = ["o3-mini", "gpt-4o", "gpt-4o-mini", "simulated"]
         return JSONResponse({"object": "list", "data": [{"id": name, "object": "model"} for name in names]})
 
     async def embed(self, request: Request) -> Response:
-        if (denied := self._denied(request) or self._spent()) is not None:
-            return denied
+        """Answer `POST /v1/embeddings`."""
+        if (rejection := self._check_key(request) or self._check_funds()) is not None:
+            return rejection
         body = json.loads(await request.body())
         texts = [body["input"]] if isinstance(body["input"], str) else list(body["input"])
-        self.tally.embedded += len(texts)
-        spent = sum(tokens(text) for text in texts)
-        came = self._came(body["model"], spent)
-        if came.refused:
-            return faults.rate_limited(self.options)
-        came.tokens = spent
+        self.stats.embedded += len(texts)
+        tokens = sum(count_tokens(text) for text in texts)
+        call = self._log_call(body["model"], tokens)
+        if call.refused:
+            return faults.build_rate_limit_error(self.options)
+        call.tokens = tokens
         rows = [
-            {"object": "embedding", "index": index, "embedding": vector(text, body.get("dimensions") or 256)}
+            {"object": "embedding", "index": index, "embedding": embed_text(text, body.get("dimensions") or 256)}
             for index, text in enumerate(texts)
         ]
-        usage = {"prompt_tokens": spent, "total_tokens": spent}
+        usage = {"prompt_tokens": tokens, "total_tokens": tokens}
         return JSONResponse({"object": "list", "data": rows, "model": body["model"], "usage": usage}, headers=HEADERS)
 
-    async def stats(self, _: Request) -> Response:
-        return JSONResponse(self.tally.shown())
+    async def show_stats(self, _: Request) -> Response:
+        """Answer `GET /stats`."""
+        return JSONResponse(self.stats.to_json())
 
-    async def reset(self, _: Request) -> Response:
-        self.tally = Tally(in_flight=self.tally.in_flight)
+    async def reset_stats(self, _: Request) -> Response:
+        """Answer `POST /stats/reset`; calls in flight are still counted."""
+        self.stats = CallStats(in_flight=self.stats.in_flight)
         return JSONResponse({})
 
     async def complete(self, request: Request) -> Response:
-        if (denied := self._denied(request)) is not None:
-            return denied
-        tally = self.tally
-        tally.calls += 1
-        tally.in_flight += 1
-        tally.max_in_flight = max(tally.max_in_flight, tally.in_flight)
+        """Answer `POST /v1/chat/completions`."""
+        if (rejection := self._check_key(request)) is not None:
+            return rejection
+        stats = self.stats
+        stats.calls += 1
+        stats.in_flight += 1
+        stats.max_in_flight = max(stats.max_in_flight, stats.in_flight)
         try:
-            return await self._served(request)
+            return await self._serve(request)
         finally:
-            tally.in_flight -= 1
+            stats.in_flight -= 1
 
-    async def _served(self, request: Request) -> Response:
+    async def _serve(self, request: Request) -> Response:
         options = self.options
         try:
             body = json.loads(await request.body())
             assert isinstance(body["messages"], list) and isinstance(body["model"], str)
         except (ValueError, KeyError, TypeError, AssertionError):
-            return faults.error(400, "the body must be JSON with `model` and `messages`", "invalid_request_error")
+            return faults.build_error(400, "the body must be JSON with `model` and `messages`", "invalid_request_error")
         if options.record:
             self.bodies.append(body)
         prompt = sum(len(str(message.get("content") or "")) for message in body["messages"]) // 4
-        came = self._came(body["model"], prompt)
-        if came.refused:
-            return faults.rate_limited(options)
-        fault = self._fault()
-        if fault != "rate_limit":  # a limiter answers at once
+        call = self._log_call(body["model"], prompt)
+        if call.refused:
+            return faults.build_rate_limit_error(options)
+        fault = self._draw_fault()
+        if fault != "rate_limit":  # a rate limiter answers at once
             await asyncio.sleep(options.slow_seconds if fault == "slow" else options.latency)
-        refused = _unsupported(body, options) or self._spent()
-        if refused is not None:
-            return refused
-        if (none := await faults.transport(fault, options)) is not None:
-            return none
-        return await self._answered(body, fault, came)
+        error = (
+            _check_supported(body, options) or self._check_funds() or await faults.build_transport_fault(fault, options)
+        )
+        if error is not None:
+            return error
+        return await self._answer(body, fault, call)
 
-    def _came(self, model: str, prompt: int) -> Came:
-        return self.tally.logs[model].came(prompt, rpm=self.options.rpm, tpm=self.options.tpm)
+    def _log_call(self, model: str, prompt: int) -> LoggedCall:
+        return self.stats.logs[model].log_call(prompt, rpm=self.options.rpm, tpm=self.options.tpm)
 
-    async def _answered(self, body: dict[str, Any], fault: str | None, came: Came) -> Response:
+    async def _answer(self, body: dict[str, Any], fault: str | None, call: LoggedCall) -> Response:
         options = self.options
         canonical = json.dumps(body, sort_keys=True)
         seed = hashlib.sha256(f"{options.seed}/{canonical}".encode()).hexdigest()
         prompt = "\n".join(str(message.get("content") or "") for message in body["messages"])
-        reply = answer(body, seed, options, fault, cached=self.tally.cached(prompt))
-        came.tokens = reply["usage"]["total_tokens"]
+        reply = build_completion(body, seed, options, fault, cached=self.stats.count_cached_tokens(prompt))
+        call.tokens = reply["usage"]["total_tokens"]
         cut = fault == "stream_cut"
-        self._count(canonical, reply["usage"], whole=not cut)
+        self._count_answer(canonical, reply["usage"], complete=not cut)
         if body.get("stream"):
-            return streamed(reply, rate=options.tokens_per_second, cut=cut)
-        written = json.dumps(reply).encode()
+            return stream_reply(reply, rate=options.tokens_per_second, cut=cut)
+        data = json.dumps(reply).encode()
         if options.tokens_per_second:
-            pace = options.tokens_per_second * random.Random(written).uniform(0.4, 1.2)
-            await asyncio.sleep(tokens(reply["choices"][0]["message"]["content"] or "") / pace)
+            speed = options.tokens_per_second * random.Random(data).uniform(0.4, 1.2)
+            await asyncio.sleep(count_tokens(reply["choices"][0]["message"]["content"] or "") / speed)
         return (
-            faults.Broken(written[: len(written) // 2], "application/json")
+            faults.BrokenResponse(data[: len(data) // 2], "application/json")
             if cut
             else JSONResponse(reply, headers=HEADERS)
         )
 
-    def _denied(self, request: Request) -> Response | None:
-        wanted = self.options.api_key
-        if wanted is None or request.headers.get("authorization") == f"Bearer {wanted}":
+    def _check_key(self, request: Request) -> Response | None:
+        key = self.options.api_key
+        if key is None or request.headers.get("authorization") == f"Bearer {key}":
             return None
-        return faults.error(401, "Incorrect API key provided.", "invalid_api_key")
+        return faults.build_error(401, "Incorrect API key provided.", "invalid_api_key")
 
-    def _spent(self) -> Response | None:
+    def _check_funds(self) -> Response | None:
         options = self.options
-        if options.funds is not None and self.tally.answered >= options.funds:
-            return faults.no_funds()
-        if options.quota is not None and self.tally.answered >= options.quota:
-            return faults.spent(options)
+        if options.funds is not None and self.stats.answered >= options.funds:
+            return faults.build_no_funds_error()
+        if options.quota is not None and self.stats.answered >= options.quota:
+            return faults.build_quota_error(options)
         return None
 
-    def _fault(self) -> str | None:
-        draw, reached = self._chance.random(), 0.0
+    def _draw_fault(self) -> str | None:
+        draw, threshold = self._random.random(), 0.0
         for name in FAULTS:
-            reached += getattr(self.options, name)
-            if draw < reached:
-                self.tally.faults[name] += 1
+            threshold += getattr(self.options, name)
+            if draw < threshold:
+                self.stats.faults[name] += 1
                 return name
         return None
 
-    def _count(self, canonical: str, usage: dict[str, Any], *, whole: bool) -> None:
-        tally = self.tally
-        if whole:
-            tally.answered += 1
-            tally.answered_prompts[hashlib.sha256(canonical.encode()).hexdigest()[:16]] += 1
-        tally.prompt_tokens += usage["prompt_tokens"]
-        tally.completion_tokens += usage["completion_tokens"] if whole else usage["completion_tokens"] // 2
-        tally.cached_tokens += usage["prompt_tokens_details"]["cached_tokens"]
+    def _count_answer(self, canonical: str, usage: dict[str, Any], *, complete: bool) -> None:
+        stats = self.stats
+        if complete:
+            stats.answered += 1
+            stats.answered_prompts[hashlib.sha256(canonical.encode()).hexdigest()[:16]] += 1
+        stats.prompt_tokens += usage["prompt_tokens"]
+        stats.completion_tokens += usage["completion_tokens"] if complete else usage["completion_tokens"] // 2
+        stats.cached_tokens += usage["prompt_tokens_details"]["cached_tokens"]
 
 
-def _unsupported(body: dict[str, Any], options: Options) -> Response | None:
-    form = (body.get("response_format") or {"type": "text"}).get("type")
-    if form not in options.forms:
-        return faults.error(
-            400, f"response_format {form} is not supported", "unsupported_value", param="response_format"
+def _check_supported(body: dict[str, Any], options: Options) -> Response | None:
+    format_ = (body.get("response_format") or {"type": "text"}).get("type")
+    if format_ not in options.forms:
+        return faults.build_error(
+            400, f"response_format {format_} is not supported", "unsupported_value", param="response_format"
         )
     prompt = sum(len(str(message.get("content") or "")) for message in body["messages"]) // 4
     if options.context_window is not None and prompt > options.context_window:
-        said = f"This model's maximum context length is {options.context_window} tokens."
-        return faults.error(400, said, "context_length_exceeded", param="messages")
+        message = f"This model's maximum context length is {options.context_window} tokens."
+        return faults.build_error(400, message, "context_length_exceeded", param="messages")
     if REASONING.match(body["model"]):
         if "temperature" in body and body["temperature"] != 1:
-            return faults.error(400, "'temperature' is not supported with this model.", "unsupported_value")
+            return faults.build_error(400, "'temperature' is not supported with this model.", "unsupported_value")
         if "max_tokens" in body:
-            return faults.error(400, "Use 'max_completion_tokens' instead of 'max_tokens'.", "unsupported_parameter")
+            return faults.build_error(
+                400, "Use 'max_completion_tokens' instead of 'max_tokens'.", "unsupported_parameter"
+            )
     return None

@@ -1,26 +1,26 @@
-"""Small changes to an item that is the same as others, so that only some methods find it."""
+"""Small changes to repeated items, so that only some duplicate methods find them."""
 
 import random
 import re
 from typing import Any
 
 
-def twisted(value: Any, kind: str, source: random.Random) -> Any:
-    """The value with its numbers, one word of each text, or the order of its words changed."""
+def vary_item(value: Any, kind: str, source: random.Random) -> Any:
+    """Return a value with its numbers, one word of each text, or the order of its words changed, as `kind` says."""
     if isinstance(value, dict):
-        return {key: part if key == "slot" else twisted(part, kind, source) for key, part in value.items()}
+        return {key: part if key == "slot" else vary_item(part, kind, source) for key, part in value.items()}
     if isinstance(value, list):
-        return [twisted(part, kind, source) for part in value]
+        return [vary_item(part, kind, source) for part in value]
     if isinstance(value, int) and not isinstance(value, bool) and kind == "numbers":
         return source.randint(1, 999_999)
-    return _text(value, kind, source) if isinstance(value, str) else value
+    return _vary_text(value, kind, source) if isinstance(value, str) else value
 
 
-def _text(text: str, kind: str, source: random.Random) -> str:
+def _vary_text(text: str, kind: str, source: random.Random) -> str:
     if kind == "numbers":
         return re.sub(r"\d+", lambda _: str(source.randint(1, 999_999)), text)
     words = text.split(" ")
-    if kind == "word" and len(words) > 20:  # one of many: a short text would become another one
+    if kind == "word" and len(words) > 20:  # in a short text, a single word would make a different text
         words[source.randrange(len(words))] = source.choice(("soon", "later", "again", "often"))
     elif kind == "order":
         source.shuffle(words)

@@ -1,19 +1,19 @@
-"""How the simulator behaves; every fault is a probability."""
+"""The simulator's options; every fault is a probability."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-Form = Literal["json_schema", "json_object", "text"]
+ResponseFormat = Literal["json_schema", "json_object", "text"]
 
 
 @dataclass(frozen=True)
 class Options:
-    """Latency in seconds, faults as shares of calls from 0 to 1; one call has at most one fault."""
+    """The simulator's behaviour. Times are seconds, faults are shares of calls from 0 to 1; a call has one at most."""
 
     seed: int = 0
     latency: float = 0.0
     tokens_per_second: float = 0.0
-    """How fast an answer is written; 0 is at once."""
+    """Speed at which an answer is written; 0 sends it at once."""
     rate_limit: float = 0.0
     retry_after: float = 1.0
     retry_after_form: Literal["seconds", "ms", "date", "none"] = "seconds"
@@ -34,27 +34,27 @@ class Options:
     slow: float = 0.0
     slow_seconds: float = 10.0
     duplicates: float = 0.0
-    """Share of items, not of calls, that are one of a few the same everywhere."""
+    """Share of items, not of calls, that repeat one of a few items."""
     twist: Literal["none", "numbers", "word", "order"] = "none"
-    """What differs between those that repeat: nothing, their numbers, a word in each text, the order of the words."""
+    """What differs between repeated items: nothing, their numbers, a word in each text, the order of the words."""
     strictness: float = 0.0
-    """Share of items that a judge finds not acceptable."""
+    """Share of items that a reviewing model rejects."""
     poison: str | None = None
-    """A regular expression: a call whose prompt's last message has it gets broken JSON, always."""
-    forms: tuple[Form, ...] = ("json_schema", "json_object", "text")
-    """Forms of structured output that it knows; any other is refused with 400."""
+    """A regular expression: calls whose last message matches always get broken JSON."""
+    forms: tuple[ResponseFormat, ...] = ("json_schema", "json_object", "text")
+    """Supported response formats; any other is answered with 400."""
     context_window: int | None = None
-    """Tokens of prompt and answer together."""
+    """Maximum tokens of a prompt."""
     funds: int | None = None
-    """Calls that are answered before the account is empty."""
+    """Calls answered until the account is empty."""
     quota: int | None = None
-    """Calls that are answered before the day's quota is spent."""
+    """Calls answered until the day's quota is spent."""
     rpm: int | None = None
-    """Calls of a model in any minute; those above it are refused."""
+    """Calls of a model in any minute; further ones get 429."""
     tpm: int | None = None
-    """Tokens of a model in any minute, in and out."""
+    """Tokens of a model in any minute, in and out; further calls get 429."""
     quota_seconds: float = 3600.0
-    """When a spent quota says that it resets."""
+    """Seconds until a spent quota resets, as its 429 states."""
     record: bool = False
     """Keep the bodies of all calls, for tests."""
     api_key: str | None = None
@@ -64,4 +64,4 @@ FAULTS = (
     "rate_limit", "server_error", "drop", "bad_json", "too_few", "refusal", "hang", "cut_off", "too_many",
     "wrong_slots", "content_filter", "html", "empty", "no_choices", "stream_cut", "slow",
 )  # fmt: skip
-"""What `Options` has a share for, in the order in which a draw picks them."""
+"""The faults that `Options` has a share for, in the order in which they are drawn."""

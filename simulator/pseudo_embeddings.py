@@ -1,4 +1,4 @@
-"""Vectors of texts by the words that they have: a stand-in for an embedding model, which knows no synonyms."""
+"""Vectors from the words of texts: a stand-in for an embedding model that knows no synonyms."""
 
 import hashlib
 import math
@@ -7,12 +7,14 @@ import re
 _WORD = re.compile(r"[a-z]{3,}")
 
 
-def vector(text: str, dimensions: int) -> list[float]:
-    """A vector of length one; texts with the same words in another order have the same."""
-    found = [0.0] * dimensions
+def embed_text(text: str, dimensions: int) -> list[float]:
+    """Return a vector of length one; it does not depend on the order of the words."""
+    vector = [0.0] * dimensions
     for word in _WORD.findall(text.lower()):
-        digest = hashlib.blake2b(word[:6].encode(), digest_size=8).digest()  # walk, walked and walking are one
-        at = int.from_bytes(digest[:4], "big") % dimensions
-        found[at] += 1.0 if digest[4] & 1 else -1.0
-    size = math.sqrt(sum(value * value for value in found)) or 1.0
-    return [value / size for value in found]
+        digest = hashlib.blake2b(
+            word[:6].encode(), digest_size=8
+        ).digest()  # walk, walked and walking count as one word
+        index = int.from_bytes(digest[:4], "big") % dimensions
+        vector[index] += 1.0 if digest[4] & 1 else -1.0
+    length = math.sqrt(sum(value * value for value in vector)) or 1.0
+    return [value / length for value in vector]

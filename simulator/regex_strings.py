@@ -1,4 +1,4 @@
-"""A string that matches a regular expression, for the part of the syntax that schemas use."""
+"""Strings that match a regular expression, for the part of the syntax that schemas use."""
 
 import random
 import re
@@ -7,20 +7,22 @@ _ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-. "
 _ATOM = re.compile(r"(\\.|\[(?:\\.|[^\]])+\]|[^\\()|^$])(\{\d+(?:,\d*)?\}|[*+?])?")
 
 
-def matching(pattern: str, source: random.Random) -> str:
-    """Literals, classes, `\\d`, `\\w`, counts; of a choice in brackets, the first. The result is checked: a pattern
-    beyond that gives text that does not match, as a weak model would."""
+def generate_match(pattern: str, source: random.Random) -> str:
+    """Return a string that matches literals, classes, `\\d`, `\\w` and counts; of alternatives, the first is used.
+
+    For a pattern beyond that the text may not match, as a weak model's would not.
+    """
     simple = pattern
     while (group := re.search(r"\((?:\?:)?([^()]*)\)", simple)) is not None:
         simple = simple[: group.start()] + group[1].split("|")[0] + simple[group.end() :]
-    made: list[str] = []
+    letters: list[str] = []
     for atom, count in _ATOM.findall(simple.split("|")[0]):
         allowed = [letter for letter in _ALPHABET if re.fullmatch(atom, letter)] or [atom[-1]]
-        made += [source.choice(allowed) for _ in range(_times(count, source))]
-    return "".join(made)
+        letters += [source.choice(allowed) for _ in range(_draw_count(count, source))]
+    return "".join(letters)
 
 
-def _times(count: str, source: random.Random) -> int:
+def _draw_count(count: str, source: random.Random) -> int:
     if not count or count == "?":
         return 1
     if count in "*+":

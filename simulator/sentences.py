@@ -1,4 +1,4 @@
-"""Plausible sentences out of a brief and a bank of words."""
+"""Plausible sentences from a brief and lists of words."""
 
 import random
 import re
@@ -56,8 +56,8 @@ _SHAPES = (
 )
 
 
-def sentence(source: random.Random, brief: str, name: str) -> str:
-    """One sentence for the property `name`; a number of six digits makes chance twins rare."""
+def write_sentence(source: random.Random, brief: str, name: str) -> str:
+    """Return a sentence for the property `name`; its number of up to six digits makes accidental duplicates rare."""
     words = re.findall(r"[A-Za-z][A-Za-z-]{3,}", re.sub(r"\[[^\]]*\]", " ", brief))
     start = source.randrange(max(1, len(words) - 4)) if words else 0
     topic = " ".join(words[start : start + source.randint(2, 5)]).lower() or "the system"

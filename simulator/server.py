@@ -13,20 +13,20 @@ from simulator.http_app import Simulator
 from simulator.options import Options
 
 
-def listening(port: int) -> socket.socket:
-    """A loopback socket; port 0 takes a free one."""
-    # asyncio turns Nagle's wait for an ACK off only where the protocol is named: else an answer waits 40 ms
+def open_socket(port: int) -> socket.socket:
+    """Open a loopback socket; port 0 takes a free one."""
+    # asyncio disables Nagle's algorithm only if the protocol is named; otherwise an answer waits 40 ms for an ACK
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind(("127.0.0.1", port))
     return sock
 
 
-def server(simulator: Simulator) -> uvicorn.Server:
-    """A quiet server for it. It keeps connections for longer than clients do, so that it closes none under their hands,
-    and ends at once though answers are slow."""
+def build_server(simulator: Simulator) -> uvicorn.Server:
+    """Return a server that logs nothing. It keeps connections longer than clients do, so that it never closes one in
+    use, and stops within a second even if answers are slow."""
     config = uvicorn.Config(
-        simulator.app(),
+        simulator.build_app(),
         log_level="critical",
         access_log=False,
         lifespan="off",
@@ -37,18 +37,18 @@ def server(simulator: Simulator) -> uvicorn.Server:
 
 
 class SimulatorServer:
-    """`with SimulatorServer(Options(...)) as s:` serves at `s.base_url` on a free port until the block ends."""
+    """A simulator on a free port: `with SimulatorServer(Options(...)) as server:` serves at `server.base_url`."""
 
     def __init__(self, options: Options | None = None, port: int = 0) -> None:
         self.simulator = Simulator(options or Options())
-        self._socket = listening(port)
-        self._server = server(self.simulator)
+        self._socket = open_socket(port)
+        self._server = build_server(self.simulator)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
         self.address = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self.base_url = f"{self.address}/v1"
 
     def stats(self) -> dict[str, Any]:
-        """What `/stats` says."""
+        """Return the answer of `/stats`."""
         with urllib.request.urlopen(f"{self.address}/stats", timeout=10) as answer:
             return json.load(answer)
 

@@ -1,4 +1,5 @@
-"""What happens, in order, durably: workflow definitions on top, deterministic code only, imports nothing but `quire`.
+"""What happens, in order, durably: deterministic code that imports only `quire`.
 
-Rooms import downwards only: state < display < shards < run < the workflows.
+The workflow definitions are on top, beside the dispatcher of shards. Rooms import downwards only: state < display <
+shards < run < the files on top.
 """

@@ -1,4 +1,4 @@
-"""A shard: some of a very large run's batches, made in a history of their own and reported to the run."""
+"""The workflow `GenerateShard`: some of a very large run's batches, in a history of their own, reported to the run."""
 
 import asyncio
 
@@ -6,85 +6,89 @@ from temporalio import workflow
 from temporalio.exceptions import TemporalError
 
 with workflow.unsafe.imports_passed_through():
-    from quire.contracts import SHARD, SHARD_REPORT
+    from quire.contracts import SHARD_REPORT_SIGNAL, SHARD_WORKFLOW
+    from quire.progress import Result
     from quire.request import Request
-    from workflows.display.web_ui_page import shard_details
-    from workflows.run.batch_loop import pump
+    from workflows.display.web_ui_page import render_shard_page
+    from workflows.run.batch_loop import run_batch_loop
     from workflows.run.run import Run
-    from workflows.state.shard_messages import Ended, Orders, Report, ShardInput
+    from workflows.state.run_data import RunData
+    from workflows.state.shard_messages import ShardInput, ShardOrders, ShardReport, ShardResult
 
 
 class ShardRun(Run):
-    """A run that tells another instead of the Web UI's list."""
+    """A run that reports to the run it is a part of."""
 
-    def __init__(self, request: Request, given: ShardInput) -> None:
-        super().__init__(request, given.state)
-        self.given = given
+    def __init__(self, request: Request, input: ShardInput) -> None:
+        super().__init__(RunData(request, input.state, input.job))
+        self.input = input
         self.stage = "generating"
-        self.whole = given.job
-        self.said: Report | None = None
+        self.last_report: ShardReport | None = None
         self.sending: asyncio.Task[None] | None = None
-        self.obey(given.orders)
+        self.apply_orders(input.orders)
 
-    def obey(self, orders: Orders) -> None:
-        """Go by these from now on."""
+    def apply_orders(self, orders: ShardOrders) -> None:
+        """Obey these orders from now on."""
         state = self.state
-        self.given.orders = orders
-        self.share = orders.share
-        state.paused, state.stopped = orders.paused, state.stopped or orders.stopped
-        if orders.resumed > state.resumed:
-            state.resumed, state.trouble, state.until = orders.resumed, None, None
-        if orders.retries > state.retries:
-            state.retry(number=orders.retries)
-        batching = self.request.batching.model_copy(update={"concurrency": orders.width})
+        self.input.orders = orders
+        self.shard_call_slots = orders.call_slots
+        state.paused, state.stop_reason = orders.paused, state.stop_reason or orders.stop_reason
+        if orders.resume_count > state.resume_count:
+            state.resume_count, state.blocker, state.quota_resets_at = orders.resume_count, None, None
+        if orders.retry_count > state.retry_count:
+            state.reopen_failed(number=orders.retry_count)
+        batching = self.request.batching.model_copy(update={"concurrency": orders.concurrency})
         budget = self.request.budget.model_copy(update={"tokens": orders.tokens, "usd": orders.usd})
         self.request = self.request.model_copy(update={"batching": batching, "budget": budget})
 
-    def show(self, *, force: bool = False, ended: object = None) -> None:
-        """Report where enough was done since the last time, or something has to happen."""
+    def publish_progress(self, *, force: bool = False, result: Result | None = None) -> None:
+        """Report to the run if enough is done since the last report, or if the shard has begun to wait."""
         counts = self.state.batches
-        mark = (counts.completed + counts.failed) * self.given.marks // self.given.batches
-        waits = self.waits()[0]
-        news = self.said is None or self.said.waits != waits or self.said.fatal != self.state.fatal
-        news = news or bool(waits and not self.places and self.said is not None and self.said.in_flight)
-        if not force and not news and mark == self.given.marked:
+        step = (counts.completed + counts.failed) * self.input.report_steps // self.input.batch_count
+        if not force and step == self.input.steps_reported and not self._has_news():
             return
-        self.given.marked = mark
-        self.said = self.report()
-        workflow.set_current_details(
-            shard_details(self.given.job, workflow.info().namespace, self.said, self.given.batches)
-        )
+        self.input.steps_reported = step
+        self.last_report = self.build_report()
+        page = render_shard_page(self.input.job, workflow.info().namespace, self.last_report, self.input.batch_count)
+        workflow.set_current_details(page)
         if self.sending is None:
-            self.sending = asyncio.create_task(self._tell())
+            self.sending = asyncio.create_task(self._send_reports())
 
-    def settled(self) -> None:
-        """Where others follow and new ones start, only then is it told how many are in flight."""
-        if self.waits()[0]:
-            self.show()
+    def _has_news(self) -> bool:
+        """Return True if the shard waits for something else than it last reported, has failed, or has come to rest."""
+        waits, previous = self.describe_wait()[0], self.last_report
+        if previous is None or previous.waits != waits or previous.fatal_failure != self.state.fatal_failure:
+            return True
+        return bool(waits and not self.calls_in_flight and previous.in_flight)
 
-    async def _tell(self) -> None:
-        """Send the last report, one at a time: signals that are sent together may change places."""
-        parent, told = workflow.info().parent, None
-        while parent is not None and self.said is not None and self.said is not told:
-            told = self.said
+    def on_batch_done(self) -> None:
+        """Report a smaller number of calls in flight only if no new calls start."""
+        if self.describe_wait()[0]:
+            self.publish_progress()
+
+    async def _send_reports(self) -> None:
+        """Send the last report, one at a time: signals that are sent together may arrive in another order."""
+        parent, sent = workflow.info().parent, None
+        while parent is not None and self.last_report is not None and self.last_report is not sent:
+            sent = self.last_report
             try:
-                await workflow.get_external_workflow_handle(parent.workflow_id).signal(SHARD_REPORT, told)
-            except TemporalError:  # the run is gone: it was ended by force
+                await workflow.get_external_workflow_handle(parent.workflow_id).signal(SHARD_REPORT_SIGNAL, sent)
+            except TemporalError:  # the run was terminated
                 break
         self.sending = None
 
-    def report(self) -> Report:
-        """Counts as they are now."""
+    def build_report(self) -> ShardReport:
+        """Return the counts as they are now."""
         state = self.state
-        waits, why = self.waits()
+        waits, why = self.describe_wait()
         open_slots = state.target - state.items - len(state.failed)
-        return Report(
-            number=self.given.number,
+        return ShardReport(
+            number=self.input.number,
             items=state.items,
             failed=len(state.failed),
-            completed=state.batches.completed,
-            given_up=state.batches.failed,
-            in_flight=self.places,
+            batches_completed=state.batches.completed,
+            batches_failed=state.batches.failed,
+            in_flight=self.calls_in_flight,
             rounds=state.rounds,
             usage=state.usage,
             models=state.models,
@@ -94,54 +98,56 @@ class ShardRun(Run):
             simulated=state.simulated,
             waits=waits,
             why=why,
-            wanted=state.spending.expect(max(1, open_slots), state.tokens_per_item, state.usage),
-            stopped=None if self.given.orders.stopped else state.stopped,
-            fatal=state.fatal,
+            tokens_wanted=self.expect_tokens(max(1, open_slots)),
+            stop_reason=None if self.input.orders.stop_reason else state.stop_reason,
+            fatal_failure=state.fatal_failure,
         )
 
-    def ended_report(self) -> Ended:
-        """Everything that the run needs to know."""
+    def build_result(self) -> ShardResult:
+        """Return everything that the run takes over from this shard."""
         state = self.state
-        return Ended(
-            **self.report().model_dump(),
+        return ShardResult(
+            **self.build_report().model_dump(),
             failed_slots=sorted(state.failed, key=lambda slot: slot.slot),
-            batches_failed=state.batches_failed,
-            left=state.schedule.handed_out(),
-            files=state.schedule.files,
-            partly=state.partly,
-            recounted=state.recounted,
+            failed_batches=state.failed_batches,
+            unsent=state.schedule.take_all(),
+            lane_files=state.schedule.lane_files,
+            filled_by_batch=state.filled_by_batch,
+            to_recount=state.to_recount,
             warnings=state.warnings,
             tokens_per_item=state.tokens_per_item,
-            seconds_a_call=state.seconds_a_call,
+            seconds_per_call=state.seconds_per_call,
             calls_timed=state.calls_timed,
-            retries=state.retries,
+            retry_count=state.retry_count,
         )
 
 
-@workflow.defn(name=SHARD)
+@workflow.defn(name=SHARD_WORKFLOW)
 class GenerateShard:
-    """Makes some of a run's batches. It is started, steered and awaited by the run."""
+    """Generates some of a run's batches. The run starts it, steers it and awaits its result."""
 
     @workflow.init
-    def __init__(self, request: Request, given: ShardInput) -> None:
-        self.kept = ShardRun(request, given)
+    def __init__(self, request: Request, input: ShardInput) -> None:
+        self.shard = ShardRun(request, input)
 
     @workflow.run
-    async def run(self, request: Request, given: ShardInput) -> Ended:
-        run = self.kept
-        await pump(run, anew=lambda: [run.request, run.given.model_copy(update={"state": run.state})])
-        await workflow.wait_condition(lambda: run.sending is None)
+    async def run(self, request: Request, input: ShardInput) -> ShardResult:
+        shard = self.shard
+        await run_batch_loop(
+            shard, next_input=lambda: [shard.request, shard.input.model_copy(update={"state": shard.state})]
+        )
+        await workflow.wait_condition(lambda: shard.sending is None)
         await workflow.wait_condition(workflow.all_handlers_finished)
-        return run.ended_report()
+        return shard.build_result()
 
     @workflow.query(description="How far the shard is; ask the run for the whole")
-    def progress(self) -> Report:
-        return self.kept.report()
+    def progress(self) -> ShardReport:
+        return self.shard.build_report()
 
-    @workflow.signal(description="What the run tells the shard to go by")
-    def orders(self, orders: Orders) -> None:
-        run = self.kept
-        run.obey(orders)
-        run.said = None  # the run takes it that these orders help: it must hear where they do not
-        if run.waits()[0]:
-            run.show()
+    @workflow.signal(description="Not for people: the run steers the shard")
+    def orders(self, orders: ShardOrders) -> None:
+        shard = self.shard
+        shard.apply_orders(orders)
+        shard.last_report = None  # the run expects these orders to help, and must hear it if they do not
+        if shard.describe_wait()[0]:
+            shard.publish_progress()

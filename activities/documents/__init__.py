@@ -1,1 +1,1 @@
-"""Input files as text: PDF, Word, database tables, and what is uploaded for workers elsewhere."""
+"""Inputs as text: input files, PDF and DOCX documents, and database tables."""

@@ -1,4 +1,4 @@
-"""A DOCX's styles: which paragraphs are headings, which are a table of contents, and what numbers a style brings."""
+"""The styles of a DOCX: which paragraphs are headings or lines of a table of contents, and how a style numbers them."""
 
 import re
 from dataclasses import dataclass
@@ -8,74 +8,78 @@ _HEADING = re.compile(r"^heading (\d)$", re.IGNORECASE)
 _CONTENTS = re.compile(r"^toc (\d|heading)|^table of figures$", re.IGNORECASE)
 
 
-def local(part: Element) -> str:
-    """A tag without its namespace, which is another one in strict documents."""
-    return part.tag.rpartition("}")[2] if isinstance(part.tag, str) else ""  # pyright: ignore[reportUnnecessaryIsInstance]
+def get_local_name(element: Element) -> str:
+    """Return an element's tag without the namespace, which differs in documents saved as strict Open XML."""
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""  # pyright: ignore[reportUnnecessaryIsInstance]
 
 
-def child(part: Element, *path: str) -> Element | None:
-    """The first descendant by this path of local names."""
+def find_child(element: Element, *path: str) -> Element | None:
+    """Return the descendant at a path of local names, taking the first match at each step; None if there is none."""
     for name in path:
-        found = next((inner for inner in part if local(inner) == name), None)
-        if found is None:
+        child = next((child for child in element if get_local_name(child) == name), None)
+        if child is None:
             return None
-        part = found
-    return part
+        element = child
+    return element
 
 
-def attribute(part: Element | None, name: str) -> str | None:
-    """An attribute by its local name."""
-    if part is None:
+def get_attribute(element: Element | None, name: str) -> str | None:
+    """Return an attribute by its local name; None if there is no such attribute, or no element."""
+    if element is None:
         return None
-    return next((value for key, value in part.attrib.items() if key.rpartition("}")[2] == name), None)
+    return next((value for key, value in element.attrib.items() if key.rpartition("}")[2] == name), None)
 
 
 @dataclass(frozen=True)
-class Style:
-    """What a style says, with what it says by the one that it is based on."""
+class ParagraphStyle:
+    """A paragraph's style, with what it inherits from the styles that it is based on."""
 
     name: str
     numbering: tuple[str, int] | None
-    """Number and level of the list that it numbers by."""
+    """Id of the list that numbers the paragraph, and level in that list."""
 
     @property
-    def heading(self) -> int:
-        """The level of a heading; 0 where it is none."""
+    def heading_level(self) -> int:
+        """The level of a heading; 0 if the style is not a heading."""
         match = _HEADING.match(self.name)
         return int(match[1]) if match else int(self.name.casefold() == "title")
 
     @property
-    def contents(self) -> bool:
-        """Whether it is a line of the table of contents, which says again what stands elsewhere."""
+    def is_contents_line(self) -> bool:
+        """True for a line of a table of contents or of figures, which only repeats other text."""
         return bool(_CONTENTS.match(self.name))
 
 
-class Styles:
-    """Styles by their id, which differs from the name in other languages' Words."""
+class StyleSheet:
+    """Styles of a document by id. In localized versions of Word the id differs from the name."""
 
     def __init__(self, root: Element | None) -> None:
-        parts = list(root) if root is not None else []
-        self._parts = {attribute(part, "styleId") or "": part for part in parts if local(part) == "style"}
+        elements = list(root) if root is not None else []
+        self._styles = {
+            get_attribute(element, "styleId") or "": element
+            for element in elements
+            if get_local_name(element) == "style"
+        }
 
-    def of(self, paragraph: Element) -> Style:
-        """The style of a paragraph."""
-        name = attribute(child(paragraph, "pPr", "pStyle"), "val")
-        numbering = numbering_of(paragraph)
-        at = self._parts.get(name or "")
-        shown = attribute(child(at, "name"), "val") if at is not None else name
-        seen: set[str] = set()
-        while at is not None and numbering is None and (own := attribute(at, "styleId") or "") not in seen:
-            seen.add(own)
-            numbering = numbering_of(at)
-            at = self._parts.get(attribute(child(at, "basedOn"), "val") or "")
-        return Style(shown or "", numbering)
+    def find_style(self, paragraph: Element) -> ParagraphStyle:
+        """Return the style of a paragraph."""
+        style_id = get_attribute(find_child(paragraph, "pPr", "pStyle"), "val")
+        numbering = read_numbering(paragraph)
+        style = self._styles.get(style_id or "")
+        name = get_attribute(find_child(style, "name"), "val") if style is not None else style_id
+        visited: set[str] = set()
+        while style is not None and numbering is None and (key := get_attribute(style, "styleId") or "") not in visited:
+            visited.add(key)
+            numbering = read_numbering(style)
+            style = self._styles.get(get_attribute(find_child(style, "basedOn"), "val") or "")
+        return ParagraphStyle(name or "", numbering)
 
 
-def numbering_of(part: Element) -> tuple[str, int] | None:
-    """List and level that a paragraph or a style names."""
-    said = child(part, "pPr", "numPr")
-    if said is None:
+def read_numbering(element: Element) -> tuple[str, int] | None:
+    """Return list id and level that a paragraph or a style names itself; None if it names none."""
+    properties = find_child(element, "pPr", "numPr")
+    if properties is None:
         return None
-    number = attribute(child(said, "numId"), "val")
-    level = attribute(child(said, "ilvl"), "val") or "0"
-    return (number, int(level)) if number is not None and level.isdecimal() else None
+    list_id = get_attribute(find_child(properties, "numId"), "val")
+    level = get_attribute(find_child(properties, "ilvl"), "val") or "0"
+    return (list_id, int(level)) if list_id is not None and level.isdecimal() else None

@@ -1,1 +1,1 @@
-"""What a search for duplicates needs: embeddings, items that exist already, a measure of diversity."""
+"""Parts of the duplicate check: embeddings of texts, existing items that must not be repeated, and item diversity."""

@@ -1,114 +1,118 @@
-"""How different the items of an artifact are from each other, by group, as figures for the report."""
+"""Measure how much the items of an artifact differ from each other, by group, for the report."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from activities.store.batch_files import Row, Shelf
+from activities.store.batch_files import Row
+from activities.store.item_index import ItemIndex
 from activities.store.plan_file import OpenPlan
-from quire.comparison_text import text_of
-from quire.similarity import grams
+from quire.comparison_text import build_comparison_text
+from quire.similarity import split_grams
 from quire.slots import Slot
 
-COUNTED = 10_000
-"""Items of a group whose texts are counted, evenly drawn; of more, the figures are estimates."""
-SAMPLE = 100
-"""Those of them that are compared with each other."""
-OPENING = 4
-"""Words of an opening."""
+MAX_COUNTED = 10_000
+"""Items of a group whose texts are counted. Larger groups are sampled evenly, and their figures are estimates."""
+MAX_COMPARED = 100
+"""Counted items of a group that are compared with each other."""
+OPENING_WORDS = 4
+"""Words at the beginning of an item that are compared as its opening."""
 
 
 @dataclass
-class _Group:
+class _GroupCounts:
     name: str
     items: int
     counted: int = 0
-    seen: set[int] = field(default_factory=set[int])
+    text_hashes: set[int] = field(default_factory=set[int])
     openings: Counter[str] = field(default_factory=Counter[str])
     sample: list[str] = field(default_factory=list[str])
 
-    def figures(self) -> dict[str, Any]:
+    def to_figures(self) -> dict[str, Any]:
         return {
             "group": self.name,
             "items": self.items,
             "counted": self.counted,
-            "distinct": round(len(self.seen) / self.counted, 4),
-            "nearest": _nearest(self.sample),
+            "distinct": round(len(self.text_hashes) / self.counted, 4),
+            "nearest": _compute_mean_nearest_similarity(self.sample),
             "sample": len(self.sample),
             "openings": [[words, count] for words, count in self.openings.most_common(3) if count > 1],
         }
 
 
-class Diversity:
-    """Sees every slot in order; then tells for each group the share of distinct items, how like the nearest other item
-    is on average, and repeated openings."""
+class DiversityMeter:
+    """Measures each group of slots: the share of distinct items, the mean similarity to the most similar other item,
+    and the openings that repeat. Slots are added in order."""
 
-    def __init__(self, plan: OpenPlan, shelf: Shelf) -> None:
-        self._plan, self._shelf = plan, shelf
-        self._groups: list[_Group] = []
-        self._planned = iter(plan.recipe.groups(len(plan.slots)))
-        self._last = self._index = 0
-        self._done: list[dict[str, Any]] = []
+    def __init__(self, plan: OpenPlan, items: ItemIndex) -> None:
+        self._plan, self._items = plan, items
+        self._group: _GroupCounts | None = None
+        self._planned_groups = iter(plan.recipe.groups(len(plan.slots)))
+        self._last_slot = 0
+        """The number of the current group's last slot."""
+        self._items_in_group = 0
+        """Items of the current group that were added, counted or not."""
+        self._figures: list[dict[str, Any]] = []
 
-    def see(self, slot: Slot, row: Row | None) -> None:
-        """The next slot, with what fills it."""
-        while slot.number > self._last:
-            self._next()
-        group = self._groups[-1]
-        if row is None or not group.items:
+    def add_slot(self, slot: Slot, row: Row | None) -> None:
+        """Add the next slot; `row` is its stored item, None if the slot is not filled."""
+        while slot.number > self._last_slot:
+            self._begin_group()
+        group = self._group
+        if row is None or group is None or not group.items:
             return
-        self._index += 1
-        if self._index % -(-group.items // COUNTED):
+        self._items_in_group += 1
+        if self._items_in_group % -(-group.items // MAX_COUNTED):
             return
-        text = text_of("near", row["item"], self._plan.compared)
+        text = build_comparison_text("near", row["item"], self._plan.compared_fields)
         group.counted += 1
-        group.seen.add(hash(text))
-        group.openings[" ".join(text.split(None, OPENING)[:OPENING])] += 1
-        step = max(1, min(group.items, COUNTED) // SAMPLE)
-        if group.counted % step == 0 and len(group.sample) < SAMPLE:
+        group.text_hashes.add(hash(text))
+        group.openings[" ".join(text.split(None, OPENING_WORDS)[:OPENING_WORDS])] += 1
+        step = max(1, min(group.items, MAX_COUNTED) // MAX_COMPARED)
+        if group.counted % step == 0 and len(group.sample) < MAX_COMPARED:
             group.sample.append(text)
 
-    def figures(self) -> list[dict[str, Any]]:
-        """What was seen, group by group; groups without items are left out."""
-        self._close()
-        return self._done
+    def compute_figures(self) -> list[dict[str, Any]]:
+        """Return the figures of every group that has items, in order. No slots can be added afterwards."""
+        self._end_group()
+        return self._figures
 
-    def _next(self) -> None:
-        self._close()
-        group, first = next(self._planned), self._last + 1
-        self._last += group.target
-        filled = sum(number in self._shelf for number in range(first, self._last + 1))
-        self._groups.append(_Group(group.name, filled))
-        self._index = 0
+    def _begin_group(self) -> None:
+        self._end_group()
+        planned, first_slot = next(self._planned_groups), self._last_slot + 1
+        self._last_slot += planned.target
+        filled = sum(number in self._items for number in range(first_slot, self._last_slot + 1))
+        self._group = _GroupCounts(planned.name, filled)
+        self._items_in_group = 0
 
-    def _close(self) -> None:
-        for group in self._groups:
-            if group.counted:
-                self._done.append(group.figures())
-        self._groups.clear()
+    def _end_group(self) -> None:
+        if self._group is not None and self._group.counted:
+            self._figures.append(self._group.to_figures())
+        self._group = None
 
 
-def _nearest(texts: list[str]) -> float | None:
-    """The mean, over these, of how like the likest other one is; 1 is a repeat."""
+def _compute_mean_nearest_similarity(texts: list[str]) -> float | None:
+    """Return the mean similarity of the texts to the most similar other one, from 0 to 1 for an equal text; None for
+    fewer than two texts."""
     if len(texts) < 2:
         return None
-    pieces = _as_bits([grams(text) for text in texts])
-    sizes, best = [bits.bit_count() for bits in pieces], [0.0] * len(pieces)
-    for one, a in enumerate(pieces):
-        for other in range(one):
-            both = (a & pieces[other]).bit_count()
-            score = both / (sizes[one] + sizes[other] - both)
-            best[one], best[other] = max(best[one], score), max(best[other], score)
+    bit_sets = _to_bit_sets([split_grams(text) for text in texts])
+    sizes, best = [bits.bit_count() for bits in bit_sets], [0.0] * len(bit_sets)
+    for index, bits in enumerate(bit_sets):
+        for other in range(index):
+            common = (bits & bit_sets[other]).bit_count()
+            score = common / (sizes[index] + sizes[other] - common)
+            best[index], best[other] = max(best[index], score), max(best[other], score)
     return round(sum(best) / len(best), 4)
 
 
-def _as_bits(pieces: list[set[bytes]]) -> list[int]:
-    """Each set as a number with a bit for each of its members: compared in a twentieth of the time."""
-    places = {gram: place for place, gram in enumerate(set[bytes]().union(*pieces))}
-    numbers: list[int] = []
-    for piece in pieces:
-        bits = bytearray(len(places) // 8 + 1)
-        for gram in piece:
-            bits[places[gram] >> 3] |= 1 << (places[gram] & 7)
-        numbers.append(int.from_bytes(bits, "little"))
-    return numbers
+def _to_bit_sets(gram_sets: list[set[bytes]]) -> list[int]:
+    """Return each set as an integer with one bit per member: comparing those takes a twentieth of the time."""
+    positions = {gram: position for position, gram in enumerate(set[bytes]().union(*gram_sets))}
+    bit_sets: list[int] = []
+    for gram_set in gram_sets:
+        bits = bytearray(len(positions) // 8 + 1)
+        for gram in gram_set:
+            bits[positions[gram] >> 3] |= 1 << (positions[gram] & 7)
+        bit_sets.append(int.from_bytes(bits, "little"))
+    return bit_sets

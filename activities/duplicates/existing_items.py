@@ -1,78 +1,82 @@
-"""Items from outside that a run must not repeat: files of JSON lines, and earlier runs in the same store."""
+"""Existing items that a run must not repeat: in files of JSON Lines, and in earlier runs in the same store."""
 
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from activities.documents.input_files import IN_STORE, read_text
-from activities.store.batch_files import open_shelf
-from activities.store.object_store import Store, digest, holds
+from activities.documents.input_files import STORE_PREFIX, read_input_file
+from activities.store.item_index import open_item_index
+from activities.store.object_store import Store, hash_content, may_hold_run
 from quire.request import Request
-from recipes.base.json_lines import objects
+from recipes.base.json_lines import parse_json_lines
 from recipes.base.recipe import InputError
 
 Item = Mapping[str, Any]
 
 
-def checked(request: Request, fields: tuple[str, ...], base: Path) -> Request:
-    """The request with absolute paths in `duplicates.against`. Raises InputError where an entry is neither a file whose
-    lines have a compared field nor a run in the store."""
-    found: list[str] = []
+def check_existing_items(request: Request, fields: tuple[str, ...], base: Path) -> Request:
+    """Return the request with absolute paths in `duplicates.against`.
+
+    Raises InputError if an entry is neither a file whose lines have a compared field nor a run in the store.
+    """
+    entries: list[str] = []
     for index, entry in enumerate(request.duplicates.against):
         field, path = f"duplicates.against.{index}", base / Path(entry).expanduser()
-        if entry.startswith(IN_STORE):
-            found.append(entry)
+        if entry.startswith(STORE_PREFIX):
+            entries.append(entry)
         elif path.is_file():
-            parsed(read_text(path, field), str(path), fields, field)
-            found.append(str(path.resolve()))
-        elif not holds(request.output.store, entry):
+            parse_existing_items(read_input_file(path, field), str(path), fields, field)
+            entries.append(str(path.resolve()))
+        elif not may_hold_run(request.output.store, entry):
             raise InputError(field, f"'{entry}' is neither a file nor a run in {request.output.store}")
         else:
-            found.append(entry)
-    return _with(request, found)
+            entries.append(entry)
+    return _replace_against(request, entries)
 
 
-async def upload(request: Request, store: Store) -> Request:
-    """The request with its files put into the store."""
-    found: list[str] = []
+async def upload_existing_items(request: Request, store: Store) -> Request:
+    """Write the files in `duplicates.against` to the store, and return a request that names them there."""
+    entries: list[str] = []
     for entry in request.duplicates.against:
         path = Path(entry)
         if path.is_absolute() and path.is_file():
             data = path.read_bytes()
-            key = f"inputs/{digest(data)[:8]}/{path.name}"
+            key = f"inputs/{hash_content(data)[:8]}/{path.name}"
             await store.put_once(key, data)
-            entry = IN_STORE + key
-        found.append(entry)
-    return _with(request, found)
+            entry = STORE_PREFIX + key
+        entries.append(entry)
+    return _replace_against(request, entries)
 
 
-async def items(store: Store, request: Request, fields: tuple[str, ...]) -> AsyncIterator[tuple[str, Item]]:
-    """Every item from outside, with a name that tells where it is."""
+async def iter_existing_items(
+    store: Store, request: Request, fields: tuple[str, ...]
+) -> AsyncIterator[tuple[str, Item]]:
+    """Yield every existing item with its name: `FILE:LINE`, or `RUN #SLOT`."""
     for index, entry in enumerate(request.duplicates.against):
-        if entry.startswith(IN_STORE):
-            key = entry.removeprefix(IN_STORE)
+        if entry.startswith(STORE_PREFIX):
+            key = entry.removeprefix(STORE_PREFIX)
             text = (await store.get(key) or b"").decode()
-            for number, item in parsed(text, key, fields, f"duplicates.against.{index}"):
+            for number, item in parse_existing_items(text, key, fields, f"duplicates.against.{index}"):
                 yield f"{Path(key).name}:{number}", item
             continue
-        shelf = await open_shelf(store.beside(entry))
-        for number in shelf.numbers():
-            row = await shelf.row(number)
+        items = await open_item_index(store.open_other_run(entry))
+        for number in items.iter_slot_numbers():
+            row = await items.read_row(number)
             if row is not None:
                 yield f"{entry} #{number}", row["item"]
 
 
-def parsed(text: str, name: str, fields: tuple[str, ...], field: str) -> list[tuple[int, Item]]:
-    """The items of a file of JSON lines, by line number."""
-    found: list[tuple[int, Item]] = []
-    for number, item in objects(text, name, field):
-        if fields and not any(wanted in item for wanted in fields):
+def parse_existing_items(text: str, name: str, fields: tuple[str, ...], field: str) -> list[tuple[int, Item]]:
+    """Return line number and item of each line of a file. Raises InputError if a line lacks all compared fields."""
+    numbered: list[tuple[int, Item]] = []
+    for number, item in parse_json_lines(text, name, field):
+        if fields and not any(compared in item for compared in fields):
             raise InputError(field, f"{name}:{number} has none of the compared fields: {', '.join(fields)}")
-        found.append((number, item))
-    return found
+        numbered.append((number, item))
+    return numbered
 
 
-def _with(request: Request, against: list[str]) -> Request:
+def _replace_against(request: Request, against: list[str]) -> Request:
     if not against:
         return request
     changed = request.duplicates.model_copy(update={"against": tuple(against)})

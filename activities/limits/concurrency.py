@@ -1,5 +1,7 @@
-"""How many calls one endpoint and model may have in flight: falls when it says 429, recovers call by call. Those that
-wait get their turn run by run, so that a run of ten calls is not kept behind ten thousand."""
+"""How many calls one endpoint and model may have in flight: fewer after each 429, more with each answer.
+
+Waiting calls take turns run by run, so that a run of ten calls does not queue behind one of ten thousand.
+"""
 
 import asyncio
 import time
@@ -10,106 +12,108 @@ from typing import NamedTuple
 
 from temporalio import activity
 
-MOST = 1000.0
-PAUSE = 1.0
-"""Seconds over which 429s are counted together: those of a burst all tell of the same moment."""
-STEP = 0.5
-"""What each good answer adds."""
-USUAL = 3
+MAX_IN_FLIGHT = 1000.0
+BURST_SECONDS = 1.0
+"""Seconds over which 429s count as one: those of a burst all report the same moment."""
+RECOVERY = 0.5
+"""Calls in flight that each good answer adds to the limit."""
+DEFAULT_PRIORITY = 3
 """The priority of a run that was started without one, as by the Temporal CLI: the server's own default."""
 
 
-class Turn(NamedTuple):
-    """Whose call it is; priority 1 goes first."""
+class CallOwner(NamedTuple):
+    """The run that a call belongs to, and its priority, of which 1 goes first."""
 
-    priority: int = USUAL
+    priority: int = DEFAULT_PRIORITY
     run: str = ""
 
 
-def turn_for(run: str) -> Turn:
-    """A call's turn that this activity makes for a run, with the priority that it has inherited. All shards of a run
-    are the same run."""
+def owner_of_call(run: str) -> CallOwner:
+    """Return the owner of a call that the current activity makes for a run, with the activity's priority.
+
+    All shards of a run are the same owner.
+    """
     priority = activity.info().priority.priority_key if activity.in_activity() else None
-    return Turn(priority or USUAL, run)
+    return CallOwner(priority or DEFAULT_PRIORITY, run)
 
 
 class Throttle:
-    """One for each endpoint and model of a worker process, shared by all its runs."""
+    """The limit on calls in flight to one endpoint and model, shared by all runs of a worker process."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._fell = -PAUSE
-        self._refused = self._good = self._peak = 0
-        self._waiting: dict[Turn, deque[asyncio.Future[None]]] = {}
-        """Of each run its calls in order; the run that was served last comes last."""
-        self._flying = Counter[str]()
-        self.most = self.limit = MOST
+        self._lowered_at = -BURST_SECONDS
+        self._refused = self._succeeded = self._peak = 0
+        """429s, good answers and most calls in flight since the limit was lowered."""
+        self._waiting: dict[CallOwner, deque[asyncio.Future[None]]] = {}
+        """The waiting calls of each run, in order; the run that was served last comes last."""
+        self._in_flight_by_run = Counter[str]()
+        self.ceiling = self.limit = MAX_IN_FLIGHT
         self.in_flight = 0
 
     @asynccontextmanager
-    async def slot(self, turn: Turn = Turn()) -> AsyncGenerator[None]:  # noqa: B008  # it is never changed
-        """Hold one place for the length of a call."""
-        if self.in_flight < self._places():
-            self._take(turn)
+    async def call_slot(self, owner: CallOwner = CallOwner()) -> AsyncGenerator[None]:  # noqa: B008  # it is immutable
+        """Hold one of the call slots while the block runs; wait for a free one first."""
+        if self.in_flight < self._whole_limit():
+            self._take(owner)
         else:
-            await self._given(turn)
+            await self._wait_for_slot(owner)
         try:
             yield
         finally:
-            self._give_back(turn)
+            self._give_back(owner)
 
-    def limited(self) -> None:
-        """A 429 came. The calls in flight fall by half the share that is refused: a few strays in a hundred must not
-        make a run slow, and an endpoint that takes a tenth of what it gets is soon asked for no more."""
+    def on_rate_limited(self) -> None:
+        """Record a 429. The limit drops by half the refused share: 2 % refused costs 1 %, 90 % refused costs 45 %."""
         now = self._clock()
         self._refused += 1
-        if now - self._fell >= PAUSE:
-            share = self._refused / (self._refused + self._good + self.in_flight)
+        if now - self._lowered_at >= BURST_SECONDS:
+            share = self._refused / (self._refused + self._succeeded + self.in_flight)
             self.limit = max(1.0, min(self.limit, max(self._peak, self.in_flight)) * (1 - share / 2))
-            self._fell, self._refused, self._good, self._peak = now, 0, 0, self.in_flight
+            self._lowered_at, self._refused, self._succeeded, self._peak = now, 0, 0, self.in_flight
 
-    def answered(self) -> None:
-        """A good answer came."""
-        self._good += 1
-        self.limit = min(self.most, self.limit + STEP)
-        self._wake()
+    def on_success(self) -> None:
+        """Record a good answer, which raises the limit a little."""
+        self._succeeded += 1
+        self.limit = min(self.ceiling, self.limit + RECOVERY)
+        self._serve_waiting()
 
-    def _places(self) -> int:
+    def _whole_limit(self) -> int:
         return max(1, int(self.limit))
 
-    def _take(self, turn: Turn) -> None:
-        self._flying[turn.run] += 1
+    def _take(self, owner: CallOwner) -> None:
+        self._in_flight_by_run[owner.run] += 1
         self.in_flight += 1
         self._peak = max(self._peak, self.in_flight)
 
-    def _give_back(self, turn: Turn) -> None:
+    def _give_back(self, owner: CallOwner) -> None:
         self.in_flight -= 1
-        self._flying[turn.run] -= 1
-        if not self._flying[turn.run]:
-            del self._flying[turn.run]
-        self._wake()
+        self._in_flight_by_run[owner.run] -= 1
+        if not self._in_flight_by_run[owner.run]:
+            del self._in_flight_by_run[owner.run]
+        self._serve_waiting()
 
-    async def _given(self, turn: Turn) -> None:
-        place = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(turn, deque()).append(place)
+    async def _wait_for_slot(self, owner: CallOwner) -> None:
+        slot = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(owner, deque()).append(slot)
         try:
-            await place
+            await slot
         except asyncio.CancelledError:
-            if not place.cancelled():  # its turn had come already
-                self._give_back(turn)
+            if not slot.cancelled():  # it had been served already
+                self._give_back(owner)
             raise
 
-    def _wake(self) -> None:
-        while self._waiting and self.in_flight < self._places():
-            turn = self._next()
-            line = self._waiting.pop(turn)
-            place = line.popleft()
-            if line:
-                self._waiting[turn] = line
-            if not place.done():  # taken for it here, lest a call that comes by now is quicker
-                self._take(turn)
-                place.set_result(None)
+    def _serve_waiting(self) -> None:
+        while self._waiting and self.in_flight < self._whole_limit():
+            owner = self._next_owner()
+            calls = self._waiting.pop(owner)
+            slot = calls.popleft()
+            if calls:
+                self._waiting[owner] = calls
+            if not slot.done():  # taken here on its behalf, or a call that arrives now would be quicker
+                self._take(owner)
+                slot.set_result(None)
 
-    def _next(self) -> Turn:
-        """Highest priority, then the run with the fewest calls in flight, then the one that was not served longest."""
-        return min(self._waiting, key=lambda turn: (turn.priority, self._flying[turn.run]))
+    def _next_owner(self) -> CallOwner:
+        """Return the owner to serve next: by priority, then fewest calls in flight, then longest not served."""
+        return min(self._waiting, key=lambda owner: (owner.priority, self._in_flight_by_run[owner.run]))

@@ -1,43 +1,40 @@
-"""One call of a model: look for a paid answer, else call; the answer is in the store before anything else happens."""
+"""One call of a model: return the stored answer, else call, and store the answer before anything else happens."""
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
 from openai import APIConnectionError, APIStatusError, BadRequestError, RateLimitError, UnprocessableEntityError
-from temporalio import activity
 from temporalio.exceptions import ApplicationError
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from activities import reuse
-from activities.attempts import attempt as attempt_now
-from activities.attempts import waited
-from activities.limits.concurrency import turn_for
-from activities.limits.rate_turn import turn
-from activities.model import http_call
+from activities.heartbeats import INTERVAL, regular_heartbeats, send_heartbeat
+from activities.limits.concurrency import owner_of_call
+from activities.limits.rate_turn import count_rate_waits, current_attempt, rate_turn
 from activities.model.endpoints import Endpoints
-from activities.model.http_errors import UnusableAnswer, again, from_status
-from activities.model.prompt import asked, filed
-from activities.model.request_body import Form, in_form
-from activities.store.answers import Answer
+from activities.model.http_call import fetch_answer, stream_answer
+from activities.model.http_errors import UnusableAnswer, retryable_failure, status_failure
+from activities.model.prompt import call_digest, question_body
+from activities.model.request_body import in_mode
+from activities.store.answers import Answer, answer_key, find_shared_answer, partial_answer_key
 from activities.store.object_store import Store, StoreError
 from quire.request import ModelChoice
 from recipes.base.recipe import Question
 
-BEAT = 5.0
-"""Seconds between heartbeats: a dead worker is noticed within the 15 that the workflow allows."""
 LONG_ANSWER = 2000
-"""Expected output tokens from which `stream: auto` takes an answer piece by piece."""
-UNUSABLE = 16
-"""Attempts in a row that gave no answer, after which a person is told."""
-PUT_AWAY = 1.0
-"""Seconds between two writings of a streamed answer that grows."""
+"""Expected output tokens from which `stream: auto` streams the answer."""
+MAX_UNUSABLE_ATTEMPTS = 16
+"""Consecutive attempts with an unusable answer after which the run pauses for a person."""
+SAVE_INTERVAL = 1.0
+"""Seconds between two writes of a streamed answer that is still growing."""
+STREAM_INTERVAL = 1.0
+"""Seconds between the heartbeats of a streamed call, which report its complete items."""
 
 
-async def ask(
+async def get_or_create_answer(
     store: Store,
     endpoints: Endpoints,
     model: ModelChoice,
@@ -47,29 +44,33 @@ async def ask(
     expected: int = 0,
     shared: bool = False,
 ) -> Answer:
-    """The stored answer of the call filed under `name`, or a new one.
+    """Return the stored answer of the call `name`, or call the model and store its answer.
 
-    `expected` is the output tokens awaited. `shared`: an earlier run's answer serves too. Raises ApplicationError,
-    retryable or not, where no answer came.
+    `name` is the call's digest. `expected` is the output tokens to expect. `shared`: another run's answer to the same
+    call serves too. Raises ApplicationError, retryable or not, if there is no answer.
     """
-    key, part = f"responses/{name}.json", f"responses/{name}.part"
+    key, partial_key = answer_key(name), partial_answer_key(name)
     stream = expected >= LONG_ANSWER if model.stream == "auto" else model.stream
-    async with _alone(endpoints.alone(store.where(key))):
-        if (known := await store.get(key)) is not None:
-            return Answer.load(known)
-        if stream and (begun := await store.get(part)) is not None:  # a worker died in mid-answer: this is the answer
-            return Answer.load(await store.put_once(key, begun))
-        if shared and (paid := await reuse.find(store, name)) is not None:
-            return Answer.load(await store.put_once(key, replace(paid, reused=True).dump()))
-        answer = await _answered(Call(store, endpoints, model, body, part, stream=stream, expected=expected))
-        return await _filed(store, key, answer)
+    async with _single_flight(endpoints.call_lock(store.address_of(key))):
+        if (stored := await store.get(key)) is not None:
+            return Answer.decode(stored)
+        if stream and (partial := await store.get(partial_key)) is not None:  # its worker died: this is the answer
+            return Answer.decode(await store.put_once(key, partial))
+        if shared and (paid := await find_shared_answer(store, name)) is not None:
+            return Answer.decode(await store.put_once(key, replace(paid, reused=True).encode()))
+        call = Call(store, endpoints, model, body, partial_key, stream=stream, expected=expected)
+        interval = STREAM_INTERVAL if stream else INTERVAL
+        with as_temporal_failures(endpoints, model), regular_heartbeats(interval, call.heartbeat_details):
+            answer = await call.send()
+        return await _store_answer(store, key, answer)
 
 
 @asynccontextmanager
-async def _alone(lock: asyncio.Lock) -> AsyncGenerator[None]:
-    """Wait for the very same call, should it be in flight: after a reset, the activity that made it goes on beside the
-    one that is to make it anew until the server tells it to end."""
-    with _heartbeats(BEAT, lambda: 0) if lock.locked() else nullcontext():
+async def _single_flight(lock: asyncio.Lock) -> AsyncGenerator[None]:
+    """Wait until the same call is no longer in flight in this worker. After a reset, the activity that sent it runs on
+    beside its replacement until the server tells it to end."""
+    waiting = regular_heartbeats(details=lambda: (0, count_rate_waits())) if lock.locked() else nullcontext()
+    with waiting:
         await lock.acquire()
     try:
         yield
@@ -77,33 +78,35 @@ async def _alone(lock: asyncio.Lock) -> AsyncGenerator[None]:
         lock.release()
 
 
-async def _filed(store: Store, key: str, answer: Answer) -> Answer:
-    """What was paid for is not given up because a disk is full for a moment, or a bucket does not answer."""
-    data = answer.dump()
+async def _store_answer(store: Store, key: str, answer: Answer) -> Answer:
+    """Store a paid answer and return the one that the store holds, which may be an earlier one.
+
+    Retries for a minute, so that an answer is not lost to a disk that is full for a moment or a slow bucket.
+    """
+    data = answer.encode()
     with suppress(StoreError):
-        there = await store.put_once(key, data)
-        return answer if there is data else Answer.load(there)
-    again = AsyncRetrying(
+        stored = await store.put_once(key, data)
+        return answer if stored is data else Answer.decode(stored)
+    retrying = AsyncRetrying(
         retry=retry_if_exception_type(StoreError), wait=wait_fixed(2), stop=stop_after_delay(60), reraise=True
     )
-    async for attempt in again:
+    async for attempt in retrying:
         with attempt:
-            if activity.in_activity():
-                activity.heartbeat()
-            return Answer.load(await store.put_once(key, data))
+            send_heartbeat(0, count_rate_waits())
+            return Answer.decode(await store.put_once(key, data))
     raise AssertionError("tenacity returns or raises")
 
 
-async def ask_question(
+async def answer_question(
     store: Store, endpoints: Endpoints, model: ModelChoice, question: Question, label: str
 ) -> Answer:
-    """The same for a call that makes no items: planning and judging."""
-    body = asked(model, question)
-    return await ask(store, endpoints, model, body, filed(endpoints, model, body, label))
+    """Return the stored or new answer of a call that makes no items: planning and reviewing."""
+    body = question_body(model, question)
+    return await get_or_create_answer(store, endpoints, model, body, call_digest(endpoints, model, body, label))
 
 
 class Call:
-    """One call: what is sent where, and what is heard of it while it lasts."""
+    """One call to an endpoint, and its progress while it lasts."""
 
     def __init__(
         self,
@@ -111,99 +114,87 @@ class Call:
         endpoints: Endpoints,
         model: ModelChoice,
         body: dict[str, Any],
-        part: str,
+        partial_key: str,
         *,
         stream: bool,
         expected: int = 0,
     ) -> None:
         self.store, self.endpoints, self.model, self.body = store, endpoints, model, body
-        self.part, self.stream, self.expected = part, stream, expected
-        self.limit = model.timeout_seconds * (1.5 if "max_completion_tokens" in body else 1)
+        self.partial_key, self.stream, self.expected = partial_key, stream, expected
+        self.timeout = model.timeout_seconds * (1.5 if "max_completion_tokens" in body else 1)
         self.items = 0
-        """Complete items so far, for the next heartbeat."""
-        self._written = time.monotonic()
+        """Complete items so far."""
+        self._saved_at = time.monotonic()
 
-    async def made(self) -> Answer:
-        """The answer, in the best form of structured output that the endpoint knows."""
-        forms = self.endpoints.forms(self.model)
-        first: APIStatusError | None = None
-        for form in forms:
+    async def send(self) -> Answer:
+        """Send the call and return its answer, in the best mode of structured output that the endpoint accepts."""
+        client, throttle = self.endpoints.client(self.model), self.endpoints.throttle(self.model)
+        modes = self.endpoints.modes_to_try(self.model)
+        first_refusal: APIStatusError | None = None
+        for mode in modes:
+            body = in_mode(self.body, mode)
+            prompt = sum(len(message["content"]) for message in body["messages"])
             try:
-                answer = await self._sent(form)
+                async with (
+                    throttle.call_slot(owner_of_call(self.store.workflow_id)),
+                    rate_turn(self.endpoints.rate_queue(self.model), self.model, prompt, self.expected) as usage,
+                    asyncio.timeout(self.timeout),
+                ):
+                    request = stream_answer(client, body, self.on_chunk) if self.stream else fetch_answer(client, body)
+                    answer = await request
+                    usage.set(answer.usage["prompt_tokens"], answer.usage["completion_tokens"])
+                    throttle.on_success()
             except (BadRequestError, UnprocessableEntityError) as error:
-                if not _about_form(error) or form == forms[-1]:
-                    raise first or error from None
-                first = first or error
+                if not _may_refuse_mode(error) or mode == modes[-1]:
+                    raise first_refusal or error from None
+                first_refusal = first_refusal or error
                 continue
-            self.endpoints.took(self.model, form)
+            self.endpoints.remember_mode(self.model, mode)
             return answer
-        raise AssertionError("there is always a form")
+        raise AssertionError("there is always a mode")
 
-    async def _sent(self, form: Form) -> Answer:
-        throttle = self.endpoints.throttle(self.model)
-        client, body = self.endpoints.client(self.model), in_form(self.body, form)
-        prompt = sum(len(message["content"]) for message in body["messages"])
-        mine = turn_for(self.store.workflow_id)
-        async with throttle.slot(mine), turn(self.endpoints, self.model, prompt, self.expected) as took:
-            async with asyncio.timeout(self.limit):
-                sent = http_call.streamed(client, body, self._heard) if self.stream else http_call.whole(client, body)
-                answer = await sent
-            took.told(answer.usage["prompt_tokens"], answer.usage["completion_tokens"])
-            throttle.answered()
-            return answer
-
-    async def _heard(self, answer: Answer, items: int) -> None:
+    async def on_chunk(self, answer: Answer, items: int) -> None:
+        """Take note of a streamed answer so far, with its complete items; store it about once a second."""
         self.items = items
-        if time.monotonic() - self._written >= PUT_AWAY:
-            self._written = time.monotonic()
-            await self.store.put(self.part, answer.dump())
+        if time.monotonic() - self._saved_at >= SAVE_INTERVAL:
+            self._saved_at = time.monotonic()
+            await self.store.put(self.partial_key, answer.encode())
+
+    def heartbeat_details(self) -> tuple[int, int]:
+        """Return the complete items so far and the attempts that only waited for a rate limit."""
+        return self.items, count_rate_waits()
 
 
-def _about_form(error: APIStatusError) -> bool:
-    """Whether the server may have stumbled over the form: it says so, or says nothing that is more precise."""
+def _may_refuse_mode(error: APIStatusError) -> bool:
+    """Return whether an error may mean the mode: it names `response_format`, or neither a parameter nor a code."""
     return error.param == "response_format" or (error.param is None and error.code is None)
 
 
-async def _answered(call: Call) -> Answer:
-    every = 1.0 if call.stream else BEAT
-    with failing(call.endpoints, call.model), _heartbeats(every, lambda: call.items):
-        return await call.made()
-
-
 @contextmanager
-def failing(endpoints: Endpoints, model: ModelChoice) -> Generator[None]:
-    """Turn what goes wrong in a call into the failure as Temporal is to treat it."""
-    attempt = attempt_now()
+def as_temporal_failures(endpoints: Endpoints, model: ModelChoice) -> Generator[None]:
+    """Raise what goes wrong in a call as the ApplicationError by which Temporal retries, sleeps or stops."""
+    attempt = current_attempt()
     try:
         yield
     except APIStatusError as error:
         if isinstance(error, RateLimitError):
-            endpoints.throttle(model).limited()
+            endpoints.throttle(model).on_rate_limited()
         if isinstance(error, BadRequestError) and error.code == "context_length_exceeded":
             raise ApplicationError(str(error)[:300], type="ContextExceeded", non_retryable=True) from None
-        raise from_status(error, model.api_key_env, attempt) from None
+        raise status_failure(error, model.api_key_env, attempt) from None
     except APIConnectionError as error:
-        raise again(f"no answer from {endpoints.address(model)}: {error}", "NoAnswer", attempt) from None
+        message = f"no answer from {endpoints.address(model)}: {_cause_of(error)}"
+        raise retryable_failure(message, "NoAnswer", attempt) from None
     except TimeoutError:
-        raise again("the call took longer than model.timeout_seconds allows", "TimedOut", attempt) from None
+        message = "the call took longer than model.timeout_seconds allows"
+        raise retryable_failure(message, "TimedOut", attempt) from None
     except UnusableAnswer as error:
-        if attempt >= UNUSABLE:
-            said = f"{endpoints.address(model)}: {error} ({attempt} times in a row)"
-            raise ApplicationError(said, type="UnusableEndpoint", non_retryable=True) from None
-        raise again(str(error), "UnusableAnswer", attempt) from None
+        if attempt >= MAX_UNUSABLE_ATTEMPTS:
+            message = f"{endpoints.address(model)}: {error} ({attempt} times in a row)"
+            raise ApplicationError(message, type="UnusableEndpoint", non_retryable=True) from None
+        raise retryable_failure(str(error), "UnusableAnswer", attempt) from None
 
 
-@contextmanager
-def _heartbeats(every: float, items: Callable[[], int]) -> Generator[None]:
-    loop = asyncio.get_running_loop()
-
-    def beat() -> None:
-        nonlocal next_one
-        activity.heartbeat(items(), waited())
-        next_one = loop.call_later(every, beat)
-
-    next_one = loop.call_later(every, beat)  # a task of its own would be as dear as the client's work
-    try:
-        yield
-    finally:
-        next_one.cancel()
+def _cause_of(error: APIConnectionError) -> str:
+    """Return why the connection failed; the client itself calls every lost connection a timeout."""
+    return str(error.__cause__ or "") or str(error)

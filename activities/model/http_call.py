@@ -1,4 +1,4 @@
-"""One HTTP call: a whole answer, or one that is read piece by piece."""
+"""The HTTP call of one chat completion: a whole answer, or one that is streamed."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -7,55 +7,58 @@ from typing import Any
 import httpx2
 from openai import APIConnectionError, AsyncOpenAI
 
-from activities.model.http_client import Client
 from activities.model.http_errors import UnusableAnswer
-from activities.store.answers import Answer, usage_from
-from quire.answer_items import Scanner
+from activities.store.answers import Answer, parse_usage
+from quire.answer_items import ItemScanner
 
-SIMULATED = "quire-simulator"
-Heard = Callable[[Answer, int], Awaitable[None]]
-"""Told of a streamed answer so far, and how many items of it are complete."""
-
-
-async def whole(client: Client, body: dict[str, Any]) -> Answer:
-    """A call answered in one piece. Raises the client's errors, and UnusableAnswer for a 200 that is no answer."""
-    return _answer(await client.completion(body), body)
+SIMULATOR_FINGERPRINT = "quire-simulator"
+OnChunk = Callable[[Answer, int], Awaitable[None]]
+"""Receives a streamed answer so far and the number of its complete items."""
 
 
-async def streamed(client: AsyncOpenAI, body: dict[str, Any], heard: Heard) -> Answer:
-    """A call answered in pieces. Where the stream dies after a complete item, what came is the answer, marked as
-    interrupted; before that, the error is raised as ever."""
-    said: dict[str, Any] = body | {"stream": True, "stream_options": {"include_usage": True}}
-    partial = Partial(body)
+async def fetch_answer(client: AsyncOpenAI, body: dict[str, Any]) -> Answer:
+    """Make a call that is answered in one piece. Raises the client's errors, and UnusableAnswer for a 200 that is not a
+    chat completion."""
+    # as bytes: the client would build a model of every part of the answer, of which we need five fields
+    response = await client.post("/chat/completions", body=body, cast_to=httpx2.Response)
+    return _parse_completion(response.content, body)
+
+
+async def stream_answer(client: AsyncOpenAI, body: dict[str, Any], on_chunk: OnChunk) -> Answer:
+    """Make a call whose answer is streamed; `on_chunk` is called with each complete item.
+
+    If the stream breaks after a complete item, return what there is, marked as interrupted. If it breaks earlier, raise
+    the client's error.
+    """
+    streaming_body: dict[str, Any] = body | {"stream": True, "stream_options": {"include_usage": True}}
+    partial = PartialAnswer(body)
     try:
-        async with client.chat.completions.with_streaming_response.create(**said) as response:
+        async with client.chat.completions.with_streaming_response.create(**streaming_body) as response:
             if not response.headers.get("content-type", "").startswith("text/event-stream"):
-                return _answer(await response.read(), body)  # a server that does not stream
+                return _parse_completion(await response.read(), body)  # a server that does not stream
             async for line in response.iter_lines():
-                if partial.take(line):
-                    await heard(partial.interrupted(), partial.items)
+                if partial.add_line(line):
+                    await on_chunk(partial.to_interrupted_answer(), partial.items)
     except (APIConnectionError, httpx2.HTTPError, TimeoutError) as error:
-        if not partial.items:
-            raise error if isinstance(error, APIConnectionError | TimeoutError) else _no_answer(error) from error
-        return partial.interrupted()
-    if not partial.ended and partial.items:
-        return partial.interrupted()
-    return partial.answer()
+        if partial.items:
+            return partial.to_interrupted_answer()
+        if isinstance(error, httpx2.HTTPError):  # the client maps these before the response, not in its stream
+            request = httpx2.Request("POST", "http://endpoint")
+            raise APIConnectionError(message=str(error) or "the stream broke", request=request) from error
+        raise
+    if not partial.is_finished and partial.items:
+        return partial.to_interrupted_answer()
+    return partial.to_answer()
 
 
-def _no_answer(error: httpx2.HTTPError) -> APIConnectionError:
-    request = httpx2.Request("POST", "http://endpoint")
-    return APIConnectionError(message=str(error) or "the stream died", request=request)
-
-
-class Partial:
-    """A streamed answer that grows."""
+class PartialAnswer:
+    """A streamed answer that is still growing."""
 
     def __init__(self, body: dict[str, Any]) -> None:
         self.body = body
-        self.scanner = Scanner()
+        self.scanner = ItemScanner()
         self.refusal = ""
-        self.finish = ""
+        self.finish_reason = ""
         self.usage: dict[str, Any] | None = None
         self.model = str(body["model"])
         self.simulated = False
@@ -66,12 +69,12 @@ class Partial:
         return self.scanner.complete
 
     @property
-    def ended(self) -> bool:
-        """Whether the endpoint said that this was all."""
-        return bool(self.finish)
+    def is_finished(self) -> bool:
+        """True once the endpoint has given a finish reason."""
+        return bool(self.finish_reason)
 
-    def take(self, line: str) -> bool:
-        """One line of the event stream; whether it completed an item."""
+    def add_line(self, line: str) -> bool:
+        """Add one line of the event stream; return True if it completed an item. Raises UnusableAnswer."""
         data = line.removeprefix("data:").strip() if line.startswith("data:") else ""
         if not data or data == "[DONE]":
             return False
@@ -80,42 +83,43 @@ class Partial:
         except ValueError:
             raise UnusableAnswer("the endpoint streamed something that is not JSON") from None
         if "error" in chunk:
-            raise UnusableAnswer(f"the endpoint broke off with: {str(chunk['error'])[:200]}")
+            raise UnusableAnswer(f"the endpoint ended the stream with an error: {str(chunk['error'])[:200]}")
         self.usage = chunk.get("usage") or self.usage
         self.model = chunk.get("model") or self.model
-        self.simulated = self.simulated or chunk.get("system_fingerprint") == SIMULATED
+        self.simulated = self.simulated or chunk.get("system_fingerprint") == SIMULATOR_FINGERPRINT
         choices = chunk.get("choices") or []
         if not choices:
             return False
         delta = choices[0].get("delta") or {}
-        self.finish = choices[0].get("finish_reason") or self.finish
+        self.finish_reason = choices[0].get("finish_reason") or self.finish_reason
         self.refusal += delta.get("refusal") or ""
         return self.scanner.feed(delta.get("content") or "")
 
-    def answer(self) -> Answer:
-        """The whole answer."""
-        if not self.finish and not self.scanner.text:
+    def to_answer(self) -> Answer:
+        """Return the finished answer. Raises UnusableAnswer if the stream held none."""
+        if not self.finish_reason and not self.scanner.text:
             raise UnusableAnswer("the endpoint's stream held no answer")
         estimated = self.usage is None
-        usage = self._estimate() if estimated else usage_from(self.usage)
+        usage = self._estimate_usage() if estimated else parse_usage(self.usage)
         refusal = self.refusal or None
-        return Answer(self.scanner.text, self.finish, refusal, usage, self.model, self.simulated, estimated)
+        return Answer(self.scanner.text, self.finish_reason, refusal, usage, self.model, self.simulated, estimated)
 
-    def interrupted(self) -> Answer:
-        """What there is, as the answer of a stream that died here."""
-        return Answer(self.scanner.text, "interrupted", None, self._estimate(), self.model, self.simulated, True)
+    def to_interrupted_answer(self) -> Answer:
+        """Return what there is so far, as the answer of a stream that broke here; its usage is an estimate."""
+        usage = self._estimate_usage()
+        return Answer(self.scanner.text, "interrupted", None, usage, self.model, self.simulated, estimated=True)
 
-    def _estimate(self) -> dict[str, int]:
+    def _estimate_usage(self) -> dict[str, int]:
         prompt = sum(len(message["content"]) for message in self.body["messages"]) // 4
-        return usage_from({"prompt_tokens": prompt, "completion_tokens": -(-len(self.scanner.text) // 4)})
+        return parse_usage({"prompt_tokens": prompt, "completion_tokens": -(-len(self.scanner.text) // 4)})
 
 
-def _answer(data: bytes, body: dict[str, Any]) -> Answer:
+def _parse_completion(data: bytes, body: dict[str, Any]) -> Answer:
     try:
-        said: Any = json.loads(data)
+        completion: Any = json.loads(data)
     except ValueError:
         raise UnusableAnswer("the endpoint answered 200 with a body that is not JSON") from None
-    choices: list[Any] = said.get("choices") or [] if isinstance(said, dict) else []
+    choices: list[Any] = completion.get("choices") or [] if isinstance(completion, dict) else []
     message: dict[str, Any] | None = choices[0].get("message") if choices else None
     if message is None:
         raise UnusableAnswer("the endpoint answered 200 without a choice; is the base URL that of an OpenAI API?")
@@ -123,7 +127,7 @@ def _answer(data: bytes, body: dict[str, Any]) -> Answer:
         text=message.get("content") or "",
         finish_reason=choices[0].get("finish_reason") or "",
         refusal=message.get("refusal"),
-        usage=usage_from(said.get("usage")),
-        model=said.get("model") or body["model"],
-        simulated=said.get("system_fingerprint") == SIMULATED,
+        usage=parse_usage(completion.get("usage")),
+        model=completion.get("model") or body["model"],
+        simulated=completion.get("system_fingerprint") == SIMULATOR_FINGERPRINT,
     )

@@ -1,4 +1,4 @@
-"""`artifact.csv`: a row for each item, for spreadsheets. RFC 4180, with the mark by which Excel knows UTF-8."""
+"""`artifact.csv`: one row per item, for spreadsheets. RFC 4180, with the byte order mark that tells Excel UTF-8."""
 
 import csv
 import io
@@ -7,69 +7,70 @@ import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
-from activities.output.output_format import Bound, Entry, Form, fetched, own_lines
-from activities.store.object_store import Store, Writer
-from quire.schema_columns import Kind, kind_of, leaves
+from activities.output.output_format import ArtifactContext, ArtifactEntry, OutputFormat, has_own_lines, open_local_copy
+from activities.store.object_store import Store, StoreWriter
+from quire.schema_columns import ColumnType, derive_column_type, iter_flat_columns
 from recipes.base.recipe import Item
 
-_MARK = b"\xef\xbb\xbf"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _FORMULA = re.compile("'*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
-"""How a text begins that a spreadsheet would run, behind any apostrophes: those are doubled, so that it reads back."""
+"""The beginning of a text that a spreadsheet would execute. Such a text gets an apostrophe in front, and so does one
+that already has apostrophes there, so that reading back removes exactly one."""
 
-_LONGEST = 1 << 30
-"""Characters of a cell: the library's own limit is 131,072."""
+_MAX_CELL = 1 << 30
+"""Characters that a cell may have when it is read back: the library's default limit is 131,072."""
 
 
-class CsvForm(Form):
-    """Flat: the fields of an object become dotted columns, a list is JSON in its cell."""
+class CsvFormat(OutputFormat):
+    """A flat table: the fields of an object become dotted columns, a list is JSON in its cell."""
 
     address = file = "artifact.csv"
 
-    def __init__(self, bound: Bound, file: Writer) -> None:
-        super().__init__(bound, file)
-        self._kind = _kind(bound)
-        self._columns = list(leaves(self._kind))
-        self._lost: set[str] = set()
-        self._page = io.StringIO(newline="")
-        self._rows = csv.writer(self._page)
+    def __init__(self, context: ArtifactContext, writer: StoreWriter) -> None:
+        super().__init__(context, writer)
+        self._kind = _get_row_kind(context)
+        self._columns = list(iter_flat_columns(self._kind))
+        self._left_out: set[str] = set()
+        self._buffer = io.StringIO(newline="")
+        self._rows = csv.writer(self._buffer)
 
     async def begin(self) -> None:
         self._rows.writerow([".".join(path) for path, _ in self._columns])
-        await self.out.write(_MARK + self._taken())
+        await self.writer.write(_BYTE_ORDER_MARK + self._take_buffer())
 
-    async def add(self, item: Item) -> None:
-        for line in self.bound.recipe.lines(item):
-            flat = self.bound.recipe.flat(line)
-            self._note(self._kind, flat)
-            self._rows.writerow([_cell(kind, _at(flat, path)) for path, kind in self._columns])
-        await self.out.write(self._taken())
+    async def add_item(self, item: Item) -> None:
+        for line in self.context.recipe.to_lines(item):
+            flat = self.context.recipe.to_columns(line)
+            self._note_left_out(self._kind, flat)
+            self._rows.writerow([_encode_cell(kind, _get_by_path(flat, path)) for path, kind in self._columns])
+        await self.writer.write(self._take_buffer())
 
     async def end(self, outlines: Sequence[Item]) -> list[str]:
-        return left_out(self.address, self._lost)
+        return describe_left_out_fields(self.address, self._left_out)
 
-    def _taken(self) -> bytes:
-        data = self._page.getvalue().encode()
-        self._page.seek(0)
-        self._page.truncate()
+    def _take_buffer(self) -> bytes:
+        data = self._buffer.getvalue().encode()
+        self._buffer.seek(0)
+        self._buffer.truncate()
         return data
 
-    def _note(self, kind: Kind, value: Any, at: str = "") -> None:
-        """Fields that the schema does not name have no column."""
+    def _note_left_out(self, kind: ColumnType, value: Any, path: str = "") -> None:
+        """Note fields that have no column, because the schema does not name them."""
         if kind.name != "struct" or not isinstance(value, dict):
             return
-        known = dict(kind.fields)
-        for name, part in value.items():
-            if name in known:
-                self._note(known[name], part, f"{at}{name}.")
+        fields = dict(kind.fields)
+        for name, inner in value.items():
+            if name in fields:
+                self._note_left_out(fields[name], inner, f"{path}{name}.")
             else:
-                self._lost.add(at + name)
+                self._left_out.add(path + name)
 
     @classmethod
-    async def read_back(cls, store: Store, bound: Bound) -> AsyncIterator[Entry]:
-        csv.field_size_limit(_LONGEST)
-        kind = _kind(bound)
-        head = [".".join(path) for path, _ in leaves(kind)]
-        async with fetched(store, cls.file) as copy:
+    async def read_back(cls, store: Store, context: ArtifactContext) -> AsyncIterator[ArtifactEntry]:
+        csv.field_size_limit(_MAX_CELL)
+        kind = _get_row_kind(context)
+        head = [".".join(path) for path, _ in iter_flat_columns(kind)]
+        async with open_local_copy(store, cls.file) as copy:
             rows = csv.reader(io.TextIOWrapper(copy, "utf-8-sig", newline=""), strict=True)
             try:
                 if next(rows, None) != head:
@@ -77,35 +78,35 @@ class CsvForm(Form):
                 for row in rows:
                     if len(row) != len(head):
                         raise ValueError(f"line {rows.line_num} has {len(row)} cells for {len(head)} columns")
-                    flat: Item = _value(kind, iter(row)) or {}
-                    yield Entry(None if own_lines(bound.recipe) else flat.get("id", ""), flat)
+                    flat: Item = _decode_row(kind, iter(row)) or {}
+                    yield ArtifactEntry(None if has_own_lines(context.recipe) else flat.get("id", ""), flat)
             except csv.Error as error:
                 raise ValueError(f"line {rows.line_num}: {error}") from error
 
     @classmethod
-    def schema(cls, bound: Bound) -> dict[str, Any]:
-        return bound.recipe.flat_schema(bound.slots)
+    def get_entry_schema(cls, context: ArtifactContext) -> dict[str, Any]:
+        return context.recipe.column_schema(context.slots)
 
 
-def left_out(address: str, lost: set[str]) -> list[str]:
-    """What to say of fields that have no column, or a value that does not fit it."""
-    if not lost:
+def describe_left_out_fields(address: str, left_out: set[str]) -> list[str]:
+    """Return a warning about fields that have no column, or whose value does not fit the column; empty if none."""
+    if not left_out:
         return []
-    names = ", ".join(sorted(lost)[:10])
-    return [f"{address} leaves out what the item's schema has no room for: {names}; json and jsonl have it"]
+    names = ", ".join(sorted(left_out)[:10])
+    return [f"{address} leaves out fields that do not fit the item's schema: {names}; json and jsonl contain them"]
 
 
-def _kind(bound: Bound) -> Kind:
-    return kind_of(bound.recipe.flat_schema(bound.slots))
+def _get_row_kind(context: ArtifactContext) -> ColumnType:
+    return derive_column_type(context.recipe.column_schema(context.slots))
 
 
-def _at(value: Any, path: Sequence[str]) -> Any:
+def _get_by_path(value: Any, path: Sequence[str]) -> Any:
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
     return value
 
 
-def _cell(kind: Kind, value: Any) -> str:
+def _encode_cell(kind: ColumnType, value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str) and kind.name == "string":
@@ -113,13 +114,13 @@ def _cell(kind: Kind, value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _value(kind: Kind, cells: Iterator[str]) -> Any:
-    """What a row's cells hold, taken one by one in the columns' order."""
+def _decode_row(kind: ColumnType, cells: Iterator[str]) -> Any:
+    """Return the value of a row, consuming one cell per column in order."""
     if kind.name == "struct":
-        parts = [(name, inner, _value(inner, cells)) for name, inner in kind.fields]
-        if not kind.required and all(part is None for _, _, part in parts):
+        values = [(name, inner, _decode_row(inner, cells)) for name, inner in kind.fields]
+        if not kind.required and all(value is None for _, _, value in values):
             return None
-        return {name: part for name, inner, part in parts if part is not None or inner.required}
+        return {name: value for name, inner, value in values if value is not None or inner.required}
     cell = next(cells)
     if kind.name == "string":
         if not cell and not kind.required:

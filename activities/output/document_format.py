@@ -1,77 +1,78 @@
-"""What the forms for people have in common: the recipe says a document as blocks, block by block they are written."""
+"""The common part of the document formats: the recipe gives a document as blocks, a format renders each block."""
 
 import re
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from activities.output.output_format import Bound, Form
-from activities.store.object_store import Writer
-from recipes.base.document_blocks import About, Block, Heading
+from activities.output.output_format import ArtifactContext, OutputFormat
+from activities.store.object_store import StoreWriter
+from recipes.base.document_blocks import Block, Heading, RunInfo
 from recipes.base.recipe import Item
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
-ITEM = 2
-"""The level of an item's heading; no other heading has it."""
+ITEM_LEVEL = 2
+"""The level of an item's heading; no other heading has this level."""
 
 
-class ReadingForm(Form):
-    """A document with a first page, the items in their chapters, and what comes after them."""
+class DocumentFormat(OutputFormat):
+    """A document: front page, items in their chapters, back matter."""
 
-    def __init__(self, bound: Bound, file: Writer) -> None:
-        super().__init__(bound, file)
+    def __init__(self, context: ArtifactContext, writer: StoreWriter) -> None:
+        super().__init__(context, writer)
         self._chapter = ""
 
     @abstractmethod
     def render(self, block: Block) -> Iterator[str]:
-        """A block in the form's own language, piece by piece."""
+        """Yield a block as text of the format, piece by piece."""
 
     @abstractmethod
     async def write(self, text: str) -> None:
-        """Add to the document."""
+        """Append rendered text to the document."""
 
     async def begin(self) -> None:
-        await self._write(self.bound.recipe.front(about(self.bound)))
+        await self._write_blocks(self.context.recipe.front(_describe_run(self.context)))
 
-    async def add(self, item: Item) -> None:
-        recipe = self.bound.recipe
+    async def add_item(self, item: Item) -> None:
+        recipe = self.context.recipe
         chapter = recipe.chapter(item)
         if chapter != self._chapter:
             self._chapter = chapter
-            await self._write([Heading(chapter, 1)])
-        said = recipe.headline(item)
-        await self._write([Heading(one_line(f"{item['id']}: {said}" if said else item["id"]), ITEM)])
-        await self._write(recipe.reading(item))
+            await self._write_blocks([Heading(chapter, 1)])
+        headline = recipe.headline(item)
+        heading = to_one_line(f"{item['id']}: {headline}" if headline else item["id"])
+        await self._write_blocks([Heading(heading, ITEM_LEVEL)])
+        await self._write_blocks(recipe.reading(item))
 
     async def end(self, outlines: Sequence[Item]) -> list[str]:
-        await self._write(self.bound.recipe.back(outlines))
+        await self._write_blocks(self.context.recipe.back(outlines))
         return []
 
-    async def _write(self, blocks: Iterable[Block]) -> None:
+    async def _write_blocks(self, blocks: Iterable[Block]) -> None:
         for block in blocks:
             for piece in self.render(block):
                 await self.write(piece)
 
     @classmethod
-    def schema(cls, bound: Bound) -> dict[str, Any] | None:
+    def get_entry_schema(cls, context: ArtifactContext) -> dict[str, Any] | None:
         return None
 
 
-def one_line(text: str) -> str:
-    """Text as a heading has it."""
+def to_one_line(text: str) -> str:
+    """Return text as one line for a heading; control characters are replaced."""
     return " ".join(_CONTROL.sub("\ufffd", " ".join(text.split())).split())
 
 
-def about(bound: Bound) -> About:
-    """The run, as a document tells of it."""
-    said = bound.metadata
-    return About(
-        run=bound.run,
-        date=bound.started[:10] if bound.started else None,
-        model=said["model"],
-        verdict=said["verdict"],
-        items=said["total"],
-        target=said["target"],
-        noun=bound.recipe.noun,
-        simulated=said["simulated"],
+def _describe_run(context: ArtifactContext) -> RunInfo:
+    """Return the facts about the run that a document states on its front page."""
+    metadata = context.metadata
+    return RunInfo(
+        run=context.workflow_id,
+        date=context.started[:10] if context.started else None,
+        model=metadata["model"],
+        verdict=metadata["verdict"],
+        items=metadata["total"],
+        target=metadata["target"],
+        noun=context.recipe.noun,
+        simulated=metadata["simulated"],
     )

@@ -1,64 +1,68 @@
-"""The forms that a request can ask for, and an artifact in all of them, written in one pass over the items."""
+"""All output formats, and a writer that writes an artifact in several of them in one pass over the items."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from activities.output.csv_format import CsvForm
-from activities.output.docx_format import DocxForm
-from activities.output.json_format import JsonForm
-from activities.output.jsonl_format import DatasetForm, LinesForm
-from activities.output.markdown_format import MarkdownForm
-from activities.output.output_format import Bound, Form
-from activities.output.parquet_format import ParquetForm
+from activities.output.csv_format import CsvFormat
+from activities.output.docx_format import DocxFormat
+from activities.output.json_format import JsonFormat
+from activities.output.jsonl_format import HuggingFaceFormat, JsonlFormat
+from activities.output.markdown_format import MarkdownFormat
+from activities.output.output_format import ArtifactContext, OutputFormat
+from activities.output.parquet_format import ParquetFormat
 from activities.store.object_store import Store
 from quire.request import Format, Request
 from recipes.base.recipe import InputError, Item
 
-FORMS: dict[Format, type[Form]] = {
-    "json": JsonForm,
-    "jsonl": LinesForm,
-    "csv": CsvForm,
-    "parquet": ParquetForm,
-    "hf": DatasetForm,
-    "markdown": MarkdownForm,
-    "docx": DocxForm,
+OUTPUT_FORMATS: dict[Format, type[OutputFormat]] = {
+    "json": JsonFormat,
+    "jsonl": JsonlFormat,
+    "csv": CsvFormat,
+    "parquet": ParquetFormat,
+    "hf": HuggingFaceFormat,
+    "markdown": MarkdownFormat,
+    "docx": DocxFormat,
 }
 
 
-class Forms:
-    """The open forms of an artifact; items are added in slot order."""
+class ArtifactWriter:
+    """Writes each item in all formats of an artifact. Items are added in slot order."""
 
-    def __init__(self, forms: Sequence[Form]) -> None:
-        self._forms = forms
+    def __init__(self, formats: Sequence[OutputFormat]) -> None:
+        self._formats = formats
 
-    async def add(self, item: Item) -> None:
+    async def add_item(self, item: Item) -> None:
         """Write a finished item."""
-        for form in self._forms:
-            await form.add(item)
+        for output_format in self._formats:
+            await output_format.add_item(item)
 
     async def end(self, outlines: Sequence[Item]) -> list[str]:
-        """Write what goes after them; what a person should know."""
-        return [said for form in self._forms for said in await form.end(outlines)]
+        """Write what follows the items, and return the warnings of all formats."""
+        return [warning for output_format in self._formats for warning in await output_format.end(outlines)]
 
 
 @asynccontextmanager
-async def opened(kinds: Sequence[Format], bound: Bound, store: Store, *, into: str = "") -> AsyncGenerator[Forms]:
-    """The forms of an artifact, below `into`; they are whole when the block ends."""
+async def open_artifact_writer(
+    names: Sequence[Format], context: ArtifactContext, store: Store, *, into: str = ""
+) -> AsyncGenerator[ArtifactWriter]:
+    """Open the files of an artifact in the named formats, with `into` before their keys; the files are complete when
+    the block ends."""
     async with AsyncExitStack() as stack:
-        forms: list[Form] = []
-        for kind in dict.fromkeys(kinds):
-            form = FORMS[kind]
-            forms.append(form(bound, await stack.enter_async_context(store.writer(into + form.file))))
-        for form in forms:
-            for key, data in form.beside().items():
+        formats: list[OutputFormat] = []
+        for name in dict.fromkeys(names):
+            format_class = OUTPUT_FORMATS[name]
+            writer = await stack.enter_async_context(store.open_writer(into + format_class.file))
+            formats.append(format_class(context, writer))
+        for output_format in formats:
+            for key, data in output_format.create_extra_files().items():
                 await store.put(into + key, data)
-            await form.begin()
-        yield Forms(forms)
+            await output_format.begin()
+        yield ArtifactWriter(formats)
 
 
-def must_be_installed(request: Request) -> None:
-    """Raise InputError where a form needs what is not installed here."""
-    for index, kind in enumerate(request.output.formats):
-        lacks = FORMS[kind].lacks()
-        if lacks:
-            raise InputError(f"output.formats.{index}", lacks)
+def check_installed(request: Request) -> None:
+    """Raise InputError if a requested format needs a package that is not installed."""
+    for index, name in enumerate(request.output.formats):
+        missing = OUTPUT_FORMATS[name].find_missing_package()
+        if missing:
+            raise InputError(f"output.formats.{index}", missing)

@@ -4,67 +4,67 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from activities.output.output_format import Bound, Entry, Form
-from activities.store.object_store import Store, Writer
+from activities.output.output_format import ArtifactContext, ArtifactEntry, OutputFormat
+from activities.store.object_store import Store, StoreWriter
 from recipes.base.recipe import Item
 
 
-class JsonForm(Form):
-    """The whole, for a program that reads it at once."""
+class JsonFormat(OutputFormat):
+    """One JSON document, for programs that load the artifact at once."""
 
     address = file = "artifact.json"
 
-    def __init__(self, bound: Bound, file: Writer) -> None:
-        super().__init__(bound, file)
-        self._first = True
+    def __init__(self, context: ArtifactContext, writer: StoreWriter) -> None:
+        super().__init__(context, writer)
+        self._is_first = True
 
     async def begin(self) -> None:
-        noun = self.bound.recipe.noun.encode()
-        await self.out.write(b'{\n"metadata": ' + _dump(self.bound.metadata) + b',\n"' + noun + b'": [\n')
+        noun = self.context.recipe.noun.encode()
+        await self.writer.write(b'{\n"metadata": ' + _encode(self.context.metadata) + b',\n"' + noun + b'": [\n')
 
-    async def add(self, item: Item) -> None:
-        await self.out.write((b"" if self._first else b",\n") + _dump(item))
-        self._first = False
+    async def add_item(self, item: Item) -> None:
+        await self.writer.write((b"" if self._is_first else b",\n") + _encode(item))
+        self._is_first = False
 
     async def end(self, outlines: Sequence[Item]) -> list[str]:
-        sections = self.bound.recipe.sections(outlines)
-        parts = (b',\n"' + name.encode() + b'": ' + _dump(part) for name, part in sections.items())
-        await self.out.write(b"\n]" + b"".join(parts) + b"\n}\n")
+        sections = self.context.recipe.sections(outlines)
+        parts = (b',\n"' + name.encode() + b'": ' + _encode(section) for name, section in sections.items())
+        await self.writer.write(b"\n]" + b"".join(parts) + b"\n}\n")
         return []
 
     @classmethod
-    async def read_back(cls, store: Store, bound: Bound) -> AsyncIterator[Entry]:
-        async for item in _items(store.lines(cls.file), bound.recipe.noun):
-            yield Entry(item.get("id", ""), item)
+    async def read_back(cls, store: Store, context: ArtifactContext) -> AsyncIterator[ArtifactEntry]:
+        async for item in _parse_items(store.read_lines(cls.file), context.recipe.noun):
+            yield ArtifactEntry(item.get("id", ""), item)
 
     @classmethod
-    def schema(cls, bound: Bound) -> dict[str, Any]:
-        return bound.recipe.finished_schema(bound.slots)
+    def get_entry_schema(cls, context: ArtifactContext) -> dict[str, Any]:
+        return context.recipe.artifact_schema(context.slots)
 
 
-async def _items(lines: AsyncIterator[bytes], noun: str) -> AsyncIterator[Item]:
-    """The items one by one, since this form is of our own writing: an item begins and ends with a brace in the first
-    column."""
+async def _parse_items(lines: AsyncIterator[bytes], noun: str) -> AsyncIterator[Item]:
+    """Yield the items one at a time. This relies on the layout that `JsonFormat` writes: the braces around an item are
+    in the first column. Items in another layout, as after an edit by hand, are parsed as a whole at the end."""
     item: list[bytes] = []
-    rest: list[bytes] = []
-    inside = False
+    other_lines: list[bytes] = []
+    in_items = False
     async for line in lines:
-        if not inside and line == f'"{noun}": ['.encode():
-            inside = True
-            rest.append(line)
-        elif inside and (line == b"]" or line.startswith(b"],")):
-            inside = False
-            rest.append(line)
-        elif not inside:
-            rest.append(line)
+        if not in_items and line == f'"{noun}": ['.encode():
+            in_items = True
+            other_lines.append(line)
+        elif in_items and (line == b"]" or line.startswith(b"],")):
+            in_items = False
+            other_lines.append(line)
+        elif not in_items:
+            other_lines.append(line)
         else:
             item.append(line)
             if line in (b"}", b"},"):
                 yield json.loads(b"\n".join(item).removesuffix(b","))
                 item.clear()
-    for other in json.loads(b"\n".join(rest))[noun]:  # written by another hand
-        yield other
+    for other_item in json.loads(b"\n".join(other_lines))[noun]:
+        yield other_item
 
 
-def _dump(value: Any) -> bytes:
+def _encode(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=1).encode()

@@ -1,4 +1,4 @@
-"""What every form of an artifact has: where it is, how it is written item by item, how it is read back."""
+"""The base class of output formats: where a format's files are, how items are written to it and read back."""
 
 import json
 import tempfile
@@ -8,99 +8,110 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import IO, Any, ClassVar
 
-from activities.store.object_store import Sink, Store, Writer
+from activities.store.batch_files import Row
+from activities.store.object_store import Sink, Store, StoreWriter
 from quire.slots import Slot
 from recipes.base.recipe import Item, Recipe
 
+_CHUNK = 1 << 18
+"""Bytes that are copied at a time."""
+
 
 @dataclass(frozen=True)
-class Bound:
-    """What an artifact is made of, beside its items."""
+class ArtifactContext:
+    """What an artifact is made of in addition to its items."""
 
     recipe: Recipe
     slots: Sequence[Slot]
     metadata: Mapping[str, Any]
-    run: str
-    """The run's id."""
+    workflow_id: str
     started: str | None
-    """When the run began, as ISO 8601 in UTC; None of runs that an older version made."""
+    """When the run began, as ISO 8601 in UTC; None if the run did not record it."""
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One entry of a written form. `item` is None where the form is for people: only its heading is read."""
+class ArtifactEntry:
+    """An entry that is read back from a format."""
 
     id: str | None
-    """The item's id, or its heading, which begins with it; None where an entry is no item."""
+    """The item's id, or its heading, which begins with the id; None if the entry is not an item."""
     item: Item | None
+    """The item; None for a document, of which only the headings are read."""
 
 
-class Form(ABC):
-    """One form of an artifact, while it is written. What it writes is the same for the same items."""
+class OutputFormat(ABC):
+    """A format of an artifact while it is being written. The same items always give the same bytes."""
 
     address: ClassVar[str]
-    """What a person opens, below the run's folder: a file or a folder."""
+    """The file or folder that a person opens, relative to the run's folder."""
     file: ClassVar[str]
-    """The file that holds the items."""
+    """The file that holds the items, relative to the run's folder."""
 
-    def __init__(self, bound: Bound, file: Writer) -> None:
-        self.bound, self.out = bound, file
+    def __init__(self, context: ArtifactContext, writer: StoreWriter) -> None:
+        self.context, self.writer = context, writer
 
     @staticmethod
-    def lacks() -> str | None:
-        """What must be installed before this form can be written, in words; None where nothing is missing."""
+    def find_missing_package() -> str | None:
+        """Return how to install the package that this format needs; None if it is installed, or none is needed."""
         return None
 
-    def beside(self) -> Mapping[str, bytes]:
-        """Small files that belong to the form, by key."""
+    def create_extra_files(self) -> Mapping[str, bytes]:
+        """Return small files that belong to the format, by key."""
         return {}
 
     async def begin(self) -> None:
-        """Write what goes before the items."""
+        """Write what precedes the items."""
         return
 
     @abstractmethod
-    async def add(self, item: Item) -> None:
-        """Write a finished item; they come in slot order."""
+    async def add_item(self, item: Item) -> None:
+        """Write a finished item. Items come in slot order."""
 
     async def end(self, outlines: Sequence[Item]) -> list[str]:
-        """Write what goes after them; what a person should know of the form."""
+        """Write what follows the items, and return warnings about the format for the person who reads the result."""
         del outlines
         return []
 
     @classmethod
     @abstractmethod
-    def read_back(cls, store: Store, bound: Bound) -> AsyncIterator[Entry]:
-        """Every entry that was written, one held at a time. Raises ValueError where the form cannot be read."""
+    def read_back(cls, store: Store, context: ArtifactContext) -> AsyncIterator[ArtifactEntry]:
+        """Yield every written entry, with one in memory at a time. Raises ValueError if the file is not readable."""
 
     @classmethod
     @abstractmethod
-    def schema(cls, bound: Bound) -> dict[str, Any] | None:
-        """JSON Schema of an entry that is read back; None where it has only a heading."""
+    def get_entry_schema(cls, context: ArtifactContext) -> dict[str, Any] | None:
+        """Return the JSON Schema of an entry that is read back; None if only headings are read."""
 
 
-def own_lines(recipe: Recipe) -> bool:
-    """Whether the recipe's lines are something else than its items."""
-    return type(recipe).lines is not Recipe.lines
+def finish_item(recipe: Recipe, slot: Slot, row: Row, kept_duplicates: Mapping[int, Mapping[str, Any]]) -> Item:
+    """Return the item as it is in the artifact, with its provenance. For a slot in `kept_duplicates`, the provenance
+    also names the item that it repeats."""
+    provenance = {**row["provenance"], **kept_duplicates.get(slot.number, {})}
+    return {**recipe.to_artifact(row["item"], slot), "provenance": provenance}
 
 
-def line(value: Any) -> bytes:
-    """A JSON line."""
+def has_own_lines(recipe: Recipe) -> bool:
+    """Return True if the recipe's lines are not its items."""
+    return type(recipe).to_lines is not Recipe.to_lines
+
+
+def encode_json_line(value: Any) -> bytes:
+    """Encode a value as one line of JSON."""
     return json.dumps(value, ensure_ascii=False).encode() + b"\n"
 
 
 @asynccontextmanager
-async def fetched(store: Store, key: str) -> AsyncGenerator[IO[bytes]]:
-    """A copy of a file in the store, for a library that reads files."""
+async def open_local_copy(store: Store, key: str) -> AsyncGenerator[IO[bytes]]:
+    """Open a temporary local copy of a file in the store, for libraries that need a file."""
     with tempfile.TemporaryFile() as copy:
-        async for piece in store.pieces(key):
+        async for piece in store.read_pieces(key):
             copy.write(piece)
         copy.seek(0)
         yield copy
 
 
-async def poured(source: IO[bytes], into: Sink) -> None:
-    """Stream a file to somewhere else."""
+async def copy_stream(source: IO[bytes], sink: Sink) -> None:
+    """Copy a file from its beginning to `sink`, piece by piece."""
     source.seek(0)
-    while piece := source.read(1 << 18):
-        await into.write(piece)
+    while piece := source.read(_CHUNK):
+        await sink.write(piece)

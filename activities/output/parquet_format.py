@@ -1,4 +1,4 @@
-"""`artifact.parquet`: a row for each item, nested fields kept. Needs the extra `parquet`."""
+"""`artifact.parquet`: one row per item, with nested fields. Needs the extra `parquet`."""
 
 import asyncio
 import json
@@ -7,107 +7,116 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from importlib.util import find_spec
 from typing import IO, TYPE_CHECKING, Any
 
-from temporalio import activity
-
-from activities.model.http_errors import setup_error
-from activities.output.csv_format import left_out
-from activities.output.output_format import Bound, Entry, Form, fetched, line, own_lines, poured
-from activities.store.object_store import Store, Writer
-from quire.schema_columns import Kind, fitted, kind_of, plain
+from activities.errors import setup_error
+from activities.heartbeats import regular_heartbeats
+from activities.optional_packages import how_to_install
+from activities.output.csv_format import describe_left_out_fields
+from activities.output.output_format import (
+    ArtifactContext,
+    ArtifactEntry,
+    OutputFormat,
+    copy_stream,
+    encode_json_line,
+    has_own_lines,
+    open_local_copy,
+)
+from activities.store.object_store import Store, StoreWriter
+from quire.schema_columns import ColumnType, derive_column_type, from_column_value, to_column_value
 from recipes.base.recipe import Item
 
 if TYPE_CHECKING:
     from arro3.core import DataType, Schema
 
-_GROUP = 5000
-"""Rows that are held until they are written, as a row group."""
-_MISSING = "parquet needs arro3; install it with: uv sync --extra parquet"
+_ROWS_PER_GROUP = 5000
+"""Rows per row group: a group is held in memory until it is written."""
 
 
-class ParquetForm(Form):
-    """The rows are gathered on this machine's disk; Parquet is written by columns, group after group, at the end."""
+class ParquetFormat(OutputFormat):
+    """A Parquet file. Rows are collected in a temporary file and converted at the end, since Parquet stores columns."""
 
     address = file = "artifact.parquet"
 
-    def __init__(self, bound: Bound, file: Writer) -> None:
-        super().__init__(bound, file)
-        if self.lacks():
-            raise setup_error(_MISSING)
-        self._kind = _kind(bound)
-        self._lost: set[str] = set()
+    def __init__(self, context: ArtifactContext, writer: StoreWriter) -> None:
+        super().__init__(context, writer)
+        missing = self.find_missing_package()
+        if missing:
+            raise setup_error(missing)
+        self._kind = _get_row_kind(context)
+        self._left_out: set[str] = set()
         self._rows = tempfile.TemporaryFile()  # noqa: SIM115 - open until the last item
 
     @staticmethod
-    def lacks() -> str | None:
-        return None if find_spec("arro3") and find_spec("arro3.io") and find_spec("arro3.core") else _MISSING
+    def find_missing_package() -> str | None:
+        if find_spec("arro3") and find_spec("arro3.io") and find_spec("arro3.core"):
+            return None
+        return f"parquet needs arro3; {how_to_install('parquet')}"
 
-    async def add(self, item: Item) -> None:
-        for said in self.bound.recipe.lines(item):
-            self._rows.write(line(fitted(self._kind, said, self._lost)))
+    async def add_item(self, item: Item) -> None:
+        for line in self.context.recipe.to_lines(item):
+            self._rows.write(encode_json_line(to_column_value(self._kind, line, self._left_out)))
 
     async def end(self, outlines: Sequence[Item]) -> list[str]:
         with self._rows as rows, tempfile.TemporaryFile() as table:
             rows.seek(0)
-            await _in_a_thread(_to_parquet, rows, table, self._kind)
-            await poured(table, self.out)
-        return left_out(self.address, self._lost)
+            await _run_in_thread(_convert_to_parquet, rows, table, self._kind)
+            await copy_stream(table, self.writer)
+        return describe_left_out_fields(self.address, self._left_out)
 
     @classmethod
-    async def read_back(cls, store: Store, bound: Bound) -> AsyncIterator[Entry]:
-        kind = _kind(bound)
-        async with fetched(store, cls.file) as table:
+    async def read_back(cls, store: Store, context: ArtifactContext) -> AsyncIterator[ArtifactEntry]:
+        kind = _get_row_kind(context)
+        async with open_local_copy(store, cls.file) as table:
             with tempfile.TemporaryFile() as rows:
-                await _in_a_thread(_to_lines, table, rows)
+                await _run_in_thread(_convert_to_json_lines, table, rows)
                 rows.seek(0)
                 for row in rows:
-                    said: Item = plain(kind, json.loads(row))
-                    yield Entry(None if own_lines(bound.recipe) else said.get("id", ""), said)
+                    line: Item = from_column_value(kind, json.loads(row))
+                    yield ArtifactEntry(None if has_own_lines(context.recipe) else line.get("id", ""), line)
 
     @classmethod
-    def schema(cls, bound: Bound) -> dict[str, Any]:
-        return bound.recipe.line_schema(bound.slots)
+    def get_entry_schema(cls, context: ArtifactContext) -> dict[str, Any]:
+        return context.recipe.line_schema(context.slots)
 
 
-def _kind(bound: Bound) -> Kind:
-    return kind_of(bound.recipe.line_schema(bound.slots))
+def _get_row_kind(context: ArtifactContext) -> ColumnType:
+    return derive_column_type(context.recipe.line_schema(context.slots))
 
 
-async def _in_a_thread(work: Callable[..., None], *about: object) -> None:
-    """Do it while this process answers others, and heartbeat: a million rows are more than a few seconds."""
-    doing = asyncio.create_task(asyncio.to_thread(work, *about))
-    while not (await asyncio.wait({doing}, timeout=5))[0]:
-        if activity.in_activity():
-            activity.heartbeat()
-    await doing
+async def _run_in_thread(function: Callable[..., None], *arguments: object) -> None:
+    """Call a function in a thread and send heartbeats meanwhile: a million rows take more than a few seconds."""
+    with regular_heartbeats():
+        await asyncio.to_thread(function, *arguments)
 
 
-def _to_parquet(rows: IO[bytes], table: IO[bytes], kind: Kind) -> None:
+def _convert_to_parquet(rows: IO[bytes], table: IO[bytes], kind: ColumnType) -> None:
     from arro3.io import read_json, write_parquet
 
-    write_parquet(read_json(rows, _schema(kind)), table, compression="zstd(3)", max_row_group_size=_GROUP)
+    write_parquet(
+        read_json(rows, _to_arrow_schema(kind)), table, compression="zstd(3)", max_row_group_size=_ROWS_PER_GROUP
+    )
 
 
-def _to_lines(table: IO[bytes], rows: IO[bytes]) -> None:
+def _convert_to_json_lines(table: IO[bytes], rows: IO[bytes]) -> None:
     from arro3.io import read_parquet, write_ndjson
 
     try:
         write_ndjson(read_parquet(table), rows)
-    except BaseException as error:  # of whatever is wrong with a file arro3 makes a bare Exception or a panic
+    except BaseException as error:  # arro3 raises a bare Exception or a panic for any fault of a file
         raise ValueError(f"not a Parquet file: {error}") from error
 
 
-def _schema(kind: Kind) -> "Schema":
+def _to_arrow_schema(kind: ColumnType) -> "Schema":
     from arro3.core import Field, Schema
 
-    return Schema([Field(name, _type(inner)) for name, inner in kind.fields])
+    return Schema([Field(name, _to_arrow_type(inner)) for name, inner in kind.fields])
 
 
-def _type(kind: Kind) -> "DataType":
+def _to_arrow_type(kind: ColumnType) -> "DataType":
     from arro3.core import DataType, Field
 
     if kind.name == "struct":
-        return DataType.struct([Field(name, _type(inner)) for name, inner in kind.fields])
+        return DataType.struct([Field(name, _to_arrow_type(inner)) for name, inner in kind.fields])
     if kind.entry is not None:
-        return DataType.list(Field("element", _type(kind.entry)))
+        return DataType.list(Field("element", _to_arrow_type(kind.entry)))
     plain_types = {"integer": DataType.int64, "number": DataType.float64, "boolean": DataType.bool}
     return plain_types.get(kind.name, DataType.string)()

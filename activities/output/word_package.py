@@ -1,12 +1,12 @@
-"""The parts of a Word document that are the same in every one: what it consists of, and its styles."""
+"""The parts that are the same in every Word document: content types, relations, numbering and styles."""
 
 _HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml"
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
-FOOTER = "rId2"
+FOOTER_RELATION = "rId2"
 
-TYPES = (
+CONTENT_TYPES = (
     f'{_HEAD}<Types xmlns="{_PACKAGE}/content-types">'
     '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
     '<Default Extension="xml" ContentType="application/xml"/>'
@@ -17,7 +17,7 @@ TYPES = (
     '<Override PartName="/docProps/core.xml" '
     'ContentType="application/vnd.openxmlformats-package.core-properties+xml"/></Types>'
 )
-RELATIONS = (
+PACKAGE_RELATIONS = (
     f'{_HEAD}<Relationships xmlns="{_PACKAGE}/relationships">'
     f'<Relationship Id="rId1" Type="{_OFFICE}/officeDocument" Target="word/document.xml"/>'
     f'<Relationship Id="rId2" Type="{_PACKAGE}/relationships/metadata/core-properties" Target="docProps/core.xml"/>'
@@ -26,7 +26,7 @@ RELATIONS = (
 DOCUMENT_RELATIONS = (
     f'{_HEAD}<Relationships xmlns="{_PACKAGE}/relationships">'
     f'<Relationship Id="rId1" Type="{_OFFICE}/styles" Target="styles.xml"/>'
-    f'<Relationship Id="{FOOTER}" Type="{_OFFICE}/footer" Target="footer1.xml"/>'
+    f'<Relationship Id="{FOOTER_RELATION}" Type="{_OFFICE}/footer" Target="footer1.xml"/>'
     f'<Relationship Id="rId3" Type="{_OFFICE}/numbering" Target="numbering.xml"/></Relationships>'
 )
 _NAMESPACE = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
@@ -38,22 +38,24 @@ NUMBERING = (
 )
 
 
-def _style(id: str, name: str, paragraph: str = "", run: str = "", *, based: str = "Normal", after: str = "") -> str:
-    following = f'<w:next w:val="{after}"/>' if after else ""
+def _render_style(
+    style_id: str, name: str, paragraph: str = "", run: str = "", *, based_on: str = "Normal", following: str = ""
+) -> str:
+    next_xml = f'<w:next w:val="{following}"/>' if following else ""
     return (
-        f'<w:style w:type="paragraph" w:styleId="{id}"><w:name w:val="{name}"/><w:basedOn w:val="{based}"/>{following}'
-        f"<w:qFormat/><w:pPr>{paragraph}</w:pPr><w:rPr>{run}</w:rPr></w:style>"
+        f'<w:style w:type="paragraph" w:styleId="{style_id}"><w:name w:val="{name}"/><w:basedOn w:val="{based_on}"/>'
+        f"{next_xml}<w:qFormat/><w:pPr>{paragraph}</w:pPr><w:rPr>{run}</w:rPr></w:style>"
     )
 
 
-def _size(points: int, *, strong: bool = True, colour: str = "1F3A5F") -> str:
+def _render_font(points: int, *, strong: bool = True, colour: str = "1F3A5F") -> str:
     bold = "<w:b/><w:bCs/>" if strong else ""
     return f'{bold}<w:color w:val="{colour}"/><w:sz w:val="{points * 2}"/><w:szCs w:val="{points * 2}"/>'
 
 
-def _heading(level: int, points: int, before: int) -> str:
-    about = f'<w:keepNext/><w:spacing w:before="{before}" w:after="80"/><w:outlineLvl w:val="{level - 1}"/>'
-    return _style(f"Heading{level}", f"heading {level}", about, _size(points), after="Normal")
+def _render_heading_style(level: int, points: int, before: int) -> str:
+    paragraph = f'<w:keepNext/><w:spacing w:before="{before}" w:after="80"/><w:outlineLvl w:val="{level - 1}"/>'
+    return _render_style(f"Heading{level}", f"heading {level}", paragraph, _render_font(points), following="Normal")
 
 
 _BORDERS = "".join(
@@ -72,20 +74,20 @@ STYLES = (
     '<w:right w:w="85" w:type="dxa"/></w:tblCellMar></w:tblPr></w:style>'
     '<w:style w:type="table" w:styleId="Lines"><w:name w:val="Table Grid"/><w:basedOn w:val="TableNormal"/><w:tblPr>'
     f"<w:tblBorders>{_BORDERS}</w:tblBorders></w:tblPr></w:style>"
-    + _style("Title", "Title", '<w:spacing w:before="480" w:after="240"/>', _size(26), after="Normal")
-    + _heading(1, 18, 360)
-    + _heading(2, 13, 320)
-    + _heading(3, 11, 160)
-    + _style("Label", "Label", '<w:keepNext/><w:spacing w:before="80" w:after="40"/>', "<w:b/><w:bCs/>")
-    + _style("Cell", "Cell", '<w:spacing w:after="0"/>', '<w:sz w:val="19"/><w:szCs w:val="19"/>')
-    + _style("Gap", "Gap", '<w:spacing w:after="0" w:line="120" w:lineRule="exact"/>')
-    + _style("ListBullet", "List Bullet", '<w:numPr><w:numId w:val="1"/></w:numPr><w:spacing w:after="40"/>')
-    + _style("ListBox", "List Box", '<w:spacing w:after="40"/><w:ind w:left="425" w:hanging="283"/>')
-    + _style(
+    + _render_style("Title", "Title", '<w:spacing w:before="480" w:after="240"/>', _render_font(26), following="Normal")
+    + _render_heading_style(1, 18, 360)
+    + _render_heading_style(2, 13, 320)
+    + _render_heading_style(3, 11, 160)
+    + _render_style("Label", "Label", '<w:keepNext/><w:spacing w:before="80" w:after="40"/>', "<w:b/><w:bCs/>")
+    + _render_style("Cell", "Cell", '<w:spacing w:after="0"/>', '<w:sz w:val="19"/><w:szCs w:val="19"/>')
+    + _render_style("Gap", "Gap", '<w:spacing w:after="0" w:line="120" w:lineRule="exact"/>')
+    + _render_style("ListBullet", "List Bullet", '<w:numPr><w:numId w:val="1"/></w:numPr><w:spacing w:after="40"/>')
+    + _render_style("ListBox", "List Box", '<w:spacing w:after="40"/><w:ind w:left="425" w:hanging="283"/>')
+    + _render_style(
         "Footer",
         "footer",
         '<w:tabs><w:tab w:val="right" w:pos="9638"/></w:tabs>',
-        _size(8, strong=False, colour="5B6673"),
+        _render_font(8, strong=False, colour="5B6673"),
     )
     + "</w:styles>"
 )

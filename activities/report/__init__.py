@@ -1,4 +1,7 @@
-"""`report.html`: one file that tells, without a network, what a run made, how, and at what cost."""
+"""The ledger and `report.html`, one file that shows without a network what a run made, how, and at what cost.
 
-KEY = "report.html"
-"""Its place in the store."""
+Order: call_notes < ledger < slot_rows, totals, packed_blocks < page_rows, page_values < page.
+"""
+
+PAGE_KEY = "report.html"
+"""The page's key in the store."""

@@ -1,19 +1,19 @@
-"""Two runs side by side: what came of each, and the settings in which they differ."""
+"""Two runs side by side: results, cost, and the settings in which they differ."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from activities.report import template
 
-Facts = Mapping[str, Any]
+PageValues = Mapping[str, Any]
+"""The values of a run's page, as `page.gather_values` returns them."""
 _COUNTS = ("verdict", "target", "items", "failed_total", "open_total", "fallbacks", "rounds", "seconds", "simulated")
-_MORE = ("id", "recipe", "noun", "again", "unanswered", "reused", "twins_total", "usage", "models")
 
 
 @dataclass(frozen=True)
-class Line:
-    """A figure or a setting of both."""
+class ComparedValue:
+    """A figure or a setting of both runs."""
 
     name: str
     one: str
@@ -21,72 +21,75 @@ class Line:
 
     @property
     def differs(self) -> bool:
-        """Whether they are not the same."""
+        """True if the two runs have different values."""
         return self.one != self.other
 
 
-def figures(one: Facts, other: Facts) -> list[Line]:
-    """What came of each, at what cost."""
-    told = [_told(facts) for facts in (one, other)]
-    return [Line(name, told[0][name], told[1][name]) for name in told[0]]
+def list_figures(first: PageValues, second: PageValues) -> list[ComparedValue]:
+    """Return the results and costs of both runs."""
+    first_texts, second_texts = _format_figures(first), _format_figures(second)
+    return [ComparedValue(name, first_texts[name], second_texts[name]) for name in first_texts]
 
 
-def differing(one: Facts, other: Facts) -> list[Line]:
-    """The settings that are not the same; one that is not there is -."""
-    ours, theirs = one["settings"], other["settings"]
-    names = dict.fromkeys([*ours, *theirs])
-    lines = [Line(name, ours.get(name, "-"), theirs.get(name, "-")) for name in names]
-    return [line for line in lines if line.differs]
+def list_differences(first: PageValues, second: PageValues) -> list[ComparedValue]:
+    """Return the settings that differ; `-` stands for a setting that a run does not have."""
+    first_settings, second_settings = first["settings"], second["settings"]
+    names = dict.fromkeys([*first_settings, *second_settings])
+    values = [ComparedValue(name, first_settings.get(name, "-"), second_settings.get(name, "-")) for name in names]
+    return [value for value in values if value.differs]
 
 
-def dumped(one: Facts, other: Facts) -> dict[str, Any]:
-    """Both as JSON has them."""
-    runs = [{name: facts[name] for name in (*_MORE, *_COUNTS)} for facts in (one, other)]
-    return {"runs": runs, "settings": [asdict(line) for line in differing(one, other)]}
+def to_json(first: PageValues, second: PageValues) -> dict[str, Any]:
+    """Return the comparison as `compare --json` prints it."""
+    differences = [asdict(value) for value in list_differences(first, second)]
+    return {"runs": [_select_figures(first), _select_figures(second)], "settings": differences}
 
 
-def page(one: Facts, other: Facts) -> str:
-    """Both as a page."""
-    title = f"{one['id']} and {other['id']}"
-    return template.page(
-        "pair.html", title=title, one=one, other=other, figures=figures(one, other), settings=differing(one, other)
+def render_comparison(first: PageValues, second: PageValues) -> str:
+    """Return the comparison as an HTML page."""
+    title = f"{first['id']} and {second['id']}"
+    figures, settings = list_figures(first, second), list_differences(first, second)
+    return template.render_static_page(
+        "comparison.html", title=title, one=first, other=second, figures=figures, settings=settings
     )
 
 
-def _told(facts: Facts) -> dict[str, str]:
-    usage = facts["usage"]
-    number = template.number
+def _select_figures(run: PageValues) -> dict[str, Any]:
+    names = ("id", "recipe", "noun", "again", "unanswered", "reused")
+    return (
+        {name: run[name] for name in names}
+        | {"twins_total": run["duplicates_total"], "usage": run["usage"], "models": run["models"]}
+        | {name: run[name] for name in _COUNTS}
+    )
+
+
+def _format_figures(run: PageValues) -> dict[str, str]:
+    usage = run["usage"]
+    number = template.format_number
+    cached = f" ({template.format_share(run['cached'])})" if run["cached"] else ""
     return {
-        "recipe": facts["recipe"],
-        "verdict": facts["verdict"] + (" (simulated)" if facts["simulated"] else ""),
-        "items": f"{number(facts['items'])} of {number(facts['target'])} {facts['noun']}",
-        "failed": number(facts["failed_total"]),
-        "not filled yet": number(facts["open_total"]),
-        "from templates": number(facts["fallbacks"]),
+        "recipe": run["recipe"],
+        "verdict": run["verdict"] + (" (simulated)" if run["simulated"] else ""),
+        "items": f"{number(run['items'])} of {number(run['target'])} {run['noun']}",
+        "failed": number(run["failed_total"]),
+        "not filled yet": number(run["open_total"]),
+        "from templates": number(run["fallbacks"]),
         "calls": number(usage["calls"]),
-        "asked again": number(facts["again"]),
-        "sent again": number(facts["unanswered"]),
-        "reused answers": number(facts["reused"]),
-        "rounds": number(facts["rounds"]),
-        "duplicates rejected": number(facts["twins_total"]),
+        "asked again": number(run["again"]),
+        "sent again": number(run["unanswered"]),
+        "reused answers": number(run["reused"]),
+        "rounds": number(run["rounds"]),
+        "duplicates rejected": number(run["duplicates_total"]),
         "tokens in": number(usage["prompt_tokens"]),
-        "of them cached": number(usage["cached_tokens"]) + _share(facts["cached"]),
+        "of them cached": number(usage["cached_tokens"]) + cached,
         "tokens out": number(usage["completion_tokens"]),
         "of them thinking": number(usage["reasoning_tokens"]),
-        "cost": template.usd(usage["cost_usd"]),
-        "cost of an item": template.usd(_each(usage["cost_usd"], facts["items"])),
-        "time": template.span(facts["seconds"]),
-        "models": ", ".join(_names(facts["models"])) or "?",
+        "cost": template.format_usd(usage["cost_usd"]),
+        "cost of an item": template.format_usd(_cost_per_item(usage["cost_usd"], run["items"])),
+        "time": template.format_span(run["seconds"]),
+        "models": ", ".join(str(model["name"]) for model in run["models"]) or "?",
     }
 
 
-def _share(cached: float | None) -> str:
-    return f" ({template.share(cached)})" if cached else ""
-
-
-def _each(cost: float | None, items: int) -> float | None:
+def _cost_per_item(cost: float | None, items: int) -> float | None:
     return cost / items if cost is not None and items else None
-
-
-def _names(models: Sequence[Mapping[str, Any]]) -> list[str]:
-    return [str(model["name"]) for model in models]

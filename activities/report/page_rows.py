@@ -1,73 +1,72 @@
-"""The page's rows, and what they add up to: told by whoever goes through all calls and slots."""
+"""The page's rows, one per call and one per slot, and the totals of a run, which are counted on the way."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from activities.report.ledger import Attempt
-from activities.report.packed_blocks import Blocks
-from activities.report.slot_rows import row_of
-from activities.report.totals import Counts
+from activities.report.call_notes import CallNote, SlotAttempt
+from activities.report.ledger import Duplicates
+from activities.report.packed_blocks import PackedBlocks
+from activities.report.slot_rows import build_row
+from activities.report.totals import RunTotals
 from activities.store.batch_files import Row
 from activities.store.object_store import Sink
 from activities.store.plan_file import OpenPlan
 from quire.slots import Slot
 
-Twins = Mapping[int, list[dict[str, Any]]]
-"""By slot number: what its items were twins of."""
+
+class PageRows:
+    """Writes a row for each call of a planned batch, then for each slot of it; only totals stay in memory.
+
+    Without a sink the rows are only counted.
+    """
+
+    def __init__(self, plan: OpenPlan, duplicates: Duplicates, sink: Sink | None) -> None:
+        self.totals, self.duplicates = RunTotals(plan), duplicates
+        self._recipe = plan.recipe
+        self._calls, self._slots = PackedBlocks(sink, "calls"), PackedBlocks(sink, "slots")
+
+    async def add_calls(self, first_slot: int, notes: Sequence[CallNote]) -> None:
+        """Add the calls for the next planned batch, which starts with this slot."""
+        self.totals.enter_group(first_slot)
+        for index, note in enumerate(notes):
+            self.totals.add_call(note, is_first=index == 0)
+            await self._calls.add_row(_build_call_row(note))
+
+    async def add_slot(self, slot: Slot, row: Row | None, reason: str | None, attempts: Sequence[SlotAttempt]) -> None:
+        """Add the next slot. `reason` says why it is empty; None if it is filled or may still be."""
+        self.totals.enter_group(slot.number)
+        duplicates = self.duplicates.get(slot.number, ())
+        page_row = build_row(self._recipe, slot, row, reason, attempts, duplicates)
+        self.totals.add_slot(slot, page_row, row, len(duplicates))
+        await self._slots.add_row(page_row | {"group": self.totals.group_index})
+
+    async def finish(self) -> None:
+        """Write the rows that are still in memory."""
+        await self._calls.finish()
+        await self._slots.finish()
 
 
-class Rows:
-    """Told of each planned batch's calls, and after those of each of its slots; nothing is held but counts."""
-
-    def __init__(self, plan: OpenPlan, twins: Twins, sink: Sink | None) -> None:
-        self.counts, self.twins = Counts(plan), twins
-        self._plan = plan
-        self._calls, self._slots = Blocks(sink, "calls"), Blocks(sink, "slots")
-
-    async def batch(self, first: int, calls: Sequence[Attempt]) -> None:
-        """The calls for the next planned batch, whose first slot this is."""
-        self.counts.reach(first)
-        for index, call in enumerate(calls):
-            self.counts.call(call, first=not index)
-            await self._calls.add(_call(call))
-
-    async def slot(self, slot: Slot, found: Row | None, reason: str | None, attempts: Sequence[Attempt]) -> None:
-        """The next slot; `reason` is why it is empty, None where it is not or may still be filled."""
-        self.counts.reach(slot.number)
-        met = self.twins.get(slot.number, ())
-        row = row_of(self._plan.recipe, slot, found, reason, attempts, met)
-        self.counts.slot(slot, row, found, len(met))
-        await self._slots.add(row | {"group": self.counts.part})
-
-    async def end(self) -> None:
-        """That was all."""
-        await self._calls.end()
-        await self._slots.end()
-
-
-def _call(call: Attempt) -> list[Any]:
-    """A call as the charts read it; its first three entries are when it began, how long it took and its batch."""
-    tokens = call["tokens"]
-    why: dict[str, int] = {}
-    for said in call["open"].values():
-        name = str(said).partition(":")[0]
-        why[name] = why.get(name, 0) + 1
+def _build_call_row(note: CallNote) -> list[Any]:
+    """Return a call as the charts read it, by position: start, duration and batch come first."""
+    tokens = note["tokens"]
+    reasons = Counter(str(reason).partition(":")[0] for reason in note["open"].values())
     return [
-        datetime.fromisoformat(call["began"]).timestamp(),
-        call["seconds"],
-        call["batch"],
-        call["try"],
-        call.get("sent", 1),
-        len(call["filled"]),
-        why,
-        call["finish_reason"],
+        datetime.fromisoformat(note["began"]).timestamp(),
+        note["seconds"],
+        note["batch"],
+        note["try"],
+        note.get("sent", 1),
+        len(note["filled"]),
+        reasons,
+        note["finish_reason"],
         tokens.get("prompt_tokens", 0),
         tokens.get("cached_tokens", 0),
         tokens.get("completion_tokens", 0),
         tokens.get("reasoning_tokens", 0),
-        call["cost_usd"],
-        call["reused"],
-        call["hedge"],
-        call["model"],
+        note["cost_usd"],
+        note["reused"],
+        note["hedge"],
+        note["model"],
     ]

@@ -1,4 +1,4 @@
-"""What the page says in words and figures, gathered from the run, the plan and the counts."""
+"""The values of the page's template: words and figures from the run's report, the plan and the totals."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -8,26 +8,26 @@ from itertools import islice
 from typing import Any
 
 from activities.report import settings_rows
-from activities.report.totals import SHOWN_TWINS, Counts, total
+from activities.report.ledger import Duplicates
+from activities.report.totals import MAX_DUPLICATES, RunTotals, sum_over_groups
 from activities.store.plan_file import OpenPlan
 from quire.outcome import Usage
 
 _VERDICTS = {
     "complete": "every slot is filled",
-    "partial": "some slots gave up, each with its reason",
+    "partial": "some slots failed, each with its reason",
     "failed": "no slot was filled",
-    "cancelled": "stopped by a person; what was there is bound",
-    "live": "not ended: this is what was there when this page was written",
+    "cancelled": "stopped by a person; the artifact holds what was finished",
+    "live": "still running: this page shows what was finished when it was written",
 }
-Twins = Mapping[int, list[dict[str, Any]]]
 
 
-def gathered(
-    plan: OpenPlan, said: Mapping[str, Any], counts: Counts, twins: Twins, now: datetime | None
+def build_page_values(
+    plan: OpenPlan, report: Mapping[str, Any], totals: RunTotals, duplicates: Duplicates, now: datetime | None
 ) -> dict[str, Any]:
-    """The page's values; `now` is when the page of a live run is made."""
-    usage = Usage.model_validate(said["usage"]) if said.get("usage") else counts.usage
-    verdict = said.get("verdict") or "live"
+    """Return the page's values. `now` is when the page of a live run is written; None if the run has ended."""
+    usage = Usage.model_validate(report["usage"]) if report.get("usage") else totals.usage
+    verdict = report.get("verdict") or "live"
     return {
         "id": plan.store.workflow_id,
         "recipe": plan.request.recipe,
@@ -35,42 +35,42 @@ def gathered(
         "verdict": verdict,
         "means": _VERDICTS[verdict],
         "made": now.isoformat(sep=" ", timespec="seconds").removesuffix("+00:00") + " UTC" if now else "",
-        "line": said.get("line", ""),
+        "line": report.get("line", ""),
         "target": len(plan.slots),
-        "items": total(counts.parts, "filled"),
-        "failed_total": total(counts.parts, "failed"),
-        "open_total": total(counts.parts, "open"),
-        "fallbacks": total(counts.parts, "templates"),
-        "failed": counts.failed,
-        "batches": (said.get("batches") or {}) | {"planned": len(plan.sizes)},
-        "rounds": said.get("rounds"),
-        "seconds": said.get("seconds"),
+        "items": sum_over_groups(totals.groups, "filled"),
+        "failed_total": sum_over_groups(totals.groups, "failed"),
+        "open_total": sum_over_groups(totals.groups, "open"),
+        "fallbacks": sum_over_groups(totals.groups, "templates"),
+        "failed": totals.failed,
+        "batches": (report.get("batches") or {}) | {"planned": len(plan.sizes)},
+        "rounds": report.get("rounds"),
+        "seconds": report.get("seconds"),
         "usage": usage.model_dump(),
         "cached": usage.cached_tokens / usage.prompt_tokens if usage.prompt_tokens else None,
-        "calls": counts.calls,
-        "again": counts.again,
-        "unanswered": counts.unanswered,
-        "reasons": counts.reasons.most_common(),
-        "reused": counts.reused,
-        "models": [{"name": name, **used} for name, used in (said.get("models") or {}).items()],
-        "simulated": said.get("simulated") or counts.simulated,
-        "warnings": [*said.get("warnings", ()), *said.get("problems", ())],
+        "calls": totals.calls,
+        "again": totals.repeat_calls,
+        "unanswered": totals.unanswered,
+        "reasons": totals.reasons.most_common(),
+        "reused": totals.reused,
+        "models": [{"name": name, **used} for name, used in (report.get("models") or {}).items()],
+        "simulated": report.get("simulated") or totals.simulated,
+        "warnings": [*report.get("warnings", ()), *report.get("problems", ())],
         "group_word": plan.recipe.group_word,
-        "groups": [asdict(part) | {"open": part.open, "usage": part.usage.model_dump()} for part in counts.parts],
-        "coverage": counts.coverage(),
+        "groups": [asdict(group) | {"open": group.open, "usage": group.usage.model_dump()} for group in totals.groups],
+        "coverage": totals.build_coverage(),
         "method": plan.request.duplicates.method,
-        "twins": list(_shown(plan, twins, counts.ends)),
-        "twins_total": sum(map(len, twins.values())),
-        "by_round": sorted(Counter(twin["round"] for rows in twins.values() for twin in rows).items()),
-        "diversity": said.get("diversity", []),
-        "settings": settings_rows.rows(plan.request),
-        "artifact": settings_rows.without_secrets(said.get("artifact") or ""),
+        "duplicates": list(_iter_duplicates(plan, duplicates, totals.states)),
+        "duplicates_total": sum(map(len, duplicates.values())),
+        "by_round": sorted(Counter(entry["round"] for entries in duplicates.values() for entry in entries).items()),
+        "diversity": report.get("diversity", []),
+        "settings": settings_rows.list_settings(plan.request),
+        "artifact": settings_rows.remove_secrets(report.get("artifact") or ""),
     }
 
 
-def _shown(plan: OpenPlan, twins: Twins, ends: Mapping[int, str]) -> Iterator[dict[str, Any]]:
-    """The first twins, in slot order, with what became of their slots."""
-    every = ((number, twin) for number in sorted(twins) for twin in twins[number])
-    for number, twin in islice(every, SHOWN_TWINS):
-        became = "kept: the least like of its candidates" if "kept" in twin else ends.get(number, "")
-        yield {**twin, "slot": plan.slots[number - 1].key, "became": became}
+def _iter_duplicates(plan: OpenPlan, duplicates: Duplicates, states: Mapping[int, str]) -> Iterator[dict[str, Any]]:
+    """Yield the first duplicates, in slot order, with what became of their slots."""
+    pairs = ((number, duplicate) for number in sorted(duplicates) for duplicate in duplicates[number])
+    for number, duplicate in islice(pairs, MAX_DUPLICATES):
+        result = "kept: the least similar of its candidates" if "kept" in duplicate else states.get(number, "")
+        yield {**duplicate, "slot": plan.slots[number - 1].key, "became": result}

@@ -1,4 +1,4 @@
-"""The page's own files put together: style, scripts, charts library, and the templates, which escape what they show."""
+"""Render the pages from their assets: styles, scripts, a charts library, and templates that escape all values."""
 
 import base64
 import hashlib
@@ -15,28 +15,26 @@ _STYLES = ("vendor/uPlot.min.css", "page.css")
 _SCRIPTS = ("vendor/uPlot.iife.min.js", "tools.js", "data.js", "charts.js", "calls.js", "items.js", "page.js")
 
 
-def head(title: str) -> str:
-    """All that goes before the rows."""
-    return _environment().render_template("head.html", title=title, styles=_texts(_STYLES), policy=_policy())
+def render_head(title: str) -> str:
+    """Return everything before the rows."""
+    return _environment().render_template("head.html", title=title, styles=_read_assets(_STYLES), policy=_policy())
 
 
-def body(facts: Mapping[str, Any]) -> str:
-    """All that goes after them."""
-    shown = {name: facts[name] for name in ("noun", "target", "verdict", "group_word")}
-    groups = [group["name"] for group in facts["groups"]]
-    return _environment().render_template(
-        "body.html", **facts, facts=dumped(shown | {"groups": groups}), scripts=_texts(_SCRIPTS)
-    )
+def render_body(values: Mapping[str, Any]) -> str:
+    """Return everything after the rows; some of the values are for the scripts, too."""
+    script_values = {name: values[name] for name in ("noun", "target", "verdict", "group_word")}
+    script_values["groups"] = [group["name"] for group in values["groups"]]
+    facts, scripts = dump_for_script(script_values), _read_assets(_SCRIPTS)
+    return _environment().render_template("body.html", **values, facts=facts, scripts=scripts)
 
 
-def page(name: str, **values: Any) -> str:
-    """A page without rows and scripts."""
-    opening = head(values["title"])
-    return opening + _environment().render_template(name, **values)
+def render_static_page(name: str, **values: Any) -> str:
+    """Return a page without rows and scripts, from the template of this name."""
+    return render_head(values["title"]) + _environment().render_template(name, **values)
 
 
-def dumped(value: Any) -> str:
-    """JSON as it may stand inside a script element, whatever its texts hold."""
+def dump_for_script(value: Any) -> str:
+    """Return JSON that is safe inside a script element, whatever its texts contain."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return text.translate({ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"})
 
@@ -49,22 +47,22 @@ def _environment() -> minijinja.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_escape_callback=lambda _: True,
-        filters={"n": number, "usd": usd, "share": share, "span": span},
+        filters={"n": format_number, "usd": format_usd, "share": format_share, "span": format_span},
     )
 
 
-def _texts(names: tuple[str, ...]) -> list[str]:
-    return [_text(name) for name in names]
+def _read_assets(names: tuple[str, ...]) -> list[str]:
+    return [_read_asset(name) for name in names]
 
 
 @lru_cache
-def _text(name: str) -> str:
+def _read_asset(name: str) -> str:
     return (_ASSETS / name).read_text("utf-8")
 
 
 def _policy() -> str:
-    """Only what is written here runs, and nothing is fetched."""
-    scripts, styles = (" ".join(_hash(text) for text in _texts(names)) for names in (_SCRIPTS, _STYLES))
+    """Return the Content Security Policy: only the page's own scripts and styles apply, and nothing is fetched."""
+    scripts, styles = (" ".join(_hash(text) for text in _read_assets(names)) for names in (_SCRIPTS, _STYLES))
     return f"default-src 'none'; script-src {scripts}; style-src {styles}; base-uri 'none'; form-action 'none'"
 
 
@@ -72,26 +70,26 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def number(value: float | None) -> str:
-    """`12,345`."""
+def format_number(value: float | None) -> str:
+    """Return a count like `12,345`; `?` if unknown."""
     return "?" if value is None else f"{value:,}"
 
 
-def usd(value: float | None) -> str:
-    """`$0.0123`."""
+def format_usd(value: float | None) -> str:
+    """Return a cost like `$0.0123`."""
     return "unknown price" if value is None else f"${value:,.4f}"
 
 
-def share(value: float | None) -> str:
-    """`12.3%`."""
+def format_share(value: float | None) -> str:
+    """Return a share like `12.3%`; empty if unknown."""
     return "" if value is None else f"{value:.1%}"
 
 
-def span(seconds: float | None) -> str:
-    """`2.2 s`, `3 min 5 s`, `2 h 3 min`."""
+def format_span(seconds: float | None) -> str:
+    """Return a duration like `2.2 s`, `3 min 5 s` or `2 h 3 min`; `?` if unknown."""
     if seconds is None:
         return "?"
     if seconds < 60:
         return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    minutes, remainder = divmod(round(seconds), 60)
+    return f"{minutes} min {remainder} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

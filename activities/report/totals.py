@@ -1,128 +1,133 @@
-"""What the pass over all slots and calls adds up to, for the figures of the page."""
+"""The totals of all slots and calls, for the figures of the page."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from activities.report.ledger import Attempt
-from activities.store import batch_files
+from activities.report.call_notes import CallNote
+from activities.store.batch_files import Row
 from activities.store.plan_file import OpenPlan
 from quire.outcome import Usage
 from quire.slots import Slot
 
-SHOWN_FAILED = 100
-SHOWN_COVERED = 300
-SHOWN_TWINS = 50
-Row = dict[str, Any]
+MAX_FAILED = 100
+MAX_COVERED = 300
+MAX_DUPLICATES = 50
+"""Rows of the page's tables; the counts above them are complete."""
 
 
 @dataclass
-class Part:
-    """A group of slots, and what became of it."""
+class GroupTotals:
+    """The totals of a group of slots."""
 
     name: str
     target: int
     filled: int = 0
     failed: int = 0
     templates: int = 0
-    twins: int = 0
+    duplicates: int = 0
     usage: Usage = field(default_factory=Usage)
 
     @property
     def open(self) -> int:
-        """Slots that are neither filled nor given up."""
+        """Slots that are neither filled nor failed."""
         return self.target - self.filled - self.failed
 
 
 @dataclass
-class Counts:
-    """All of it; told of each planned batch's calls and of each slot, in order."""
+class RunTotals:
+    """The totals of a run. Each planned batch's calls, then its slots, must be added in plan order."""
 
     plan: OpenPlan
-    parts: list[Part] = field(default_factory=list[Part])
+    groups: list[GroupTotals] = field(default_factory=list[GroupTotals])
     usage: Usage = field(default_factory=Usage)
     calls: int = 0
-    again: int = 0
+    repeat_calls: int = 0
     """Calls beyond the first of their batch."""
     unanswered: int = 0
-    """Attempts that gave no answer: rate limits, errors of the server, dropped connections."""
+    """Attempts without an answer: rate limits, server errors, dropped connections."""
     reused: int = 0
     """Answers that an earlier run paid for."""
     simulated: bool = False
     reasons: Counter[str] = field(default_factory=Counter[str])
-    """Why slots were open after a call, by the reason's first words."""
+    """How often slots were open after a call, by the first words of the reason."""
     failed: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
-    ends: dict[int, str] = field(default_factory=dict[int, str])
-    """What became of the first slots whose items were twins, by number."""
-    _last: int = 0
+    """The first failed slots."""
+    states: dict[int, str] = field(default_factory=dict[int, str])
+    """The state of the first slots that had a duplicate, by number."""
+    _last_slot: int = 0
     _planned: Counter[str] = field(default_factory=Counter[str])
     _filled: Counter[str] = field(default_factory=Counter[str])
 
     def __post_init__(self) -> None:
-        self._groups = iter(self.plan.recipe.groups(len(self.plan.slots)))
+        self._planned_groups = iter(self.plan.recipe.groups(len(self.plan.slots)))
 
     @property
-    def part(self) -> int:
-        """Where the group of the last slot is in `parts`."""
-        return len(self.parts) - 1
+    def group_index(self) -> int:
+        """The position in `groups` of the current group."""
+        return len(self.groups) - 1
 
-    def reach(self, number: int) -> None:
-        """The slots from here on are those of the group that holds this one."""
-        while number > self._last:
-            group = next(self._groups)
-            self._last += group.target
-            self.parts.append(Part(group.name, group.target))
+    def enter_group(self, number: int) -> None:
+        """Make the group of this slot the current one."""
+        while number > self._last_slot:
+            group = next(self._planned_groups)
+            self._last_slot += group.target
+            self.groups.append(GroupTotals(group.name, group.target))
 
-    def call(self, call: Attempt, *, first: bool) -> None:
-        """A call for slots of the group that is reached."""
-        tokens = {name: call["tokens"].get(name, 0) for name in Usage.model_fields if name.endswith("_tokens")}
-        used = Usage() if call["reused"] else Usage(calls=1, cost_usd=call["cost_usd"], **tokens)
-        self.parts[-1].usage = self.parts[-1].usage.plus(used)
-        self.usage = self.usage.plus(used)
+    def add_call(self, note: CallNote, *, is_first: bool) -> None:
+        """Add a call for slots of the current group. `is_first` is True for the first call of a planned batch."""
+        tokens = {name: note["tokens"].get(name, 0) for name in Usage.model_fields if name.endswith("_tokens")}
+        usage = Usage() if note["reused"] else Usage(calls=1, cost_usd=note["cost_usd"], **tokens)
+        self.groups[-1].usage = self.groups[-1].usage.plus(usage)
+        self.usage = self.usage.plus(usage)
         self.calls += 1
-        self.again += not first
-        self.reused += call["reused"]
-        self.unanswered += call.get("sent", 1) - 1
-        self.reasons.update(str(said).partition(":")[0] for said in call["open"].values())
+        self.repeat_calls += not is_first
+        self.reused += note["reused"]
+        self.unanswered += note.get("sent", 1) - 1
+        self.reasons.update(str(reason).partition(":")[0] for reason in note["open"].values())
 
-    def slot(self, slot: Slot, row: Row, found: batch_files.Row | None, twins: int) -> None:
-        """A slot, with its row of the page, what the store holds for it, and how often that was a twin."""
-        part = self.parts[-1]
-        part.twins += twins
-        if twins and len(self.ends) < SHOWN_TWINS:
-            self.ends[slot.number] = row["state"]
-        part.filled += row["state"] == "filled"
-        part.failed += row["state"] == "failed"
-        self.simulated = self.simulated or (found is not None and bool(found["provenance"].get("simulated")))
-        part.templates += row.get("source") == "fallback"
-        if row["state"] == "failed" and len(self.failed) < SHOWN_FAILED:
-            self.failed.append({"slot": slot.key, "reason": row["reason"]})
-        if self.plan.recipe.covering:
-            self._planned.update(self.plan.recipe.touches(slot, None))
-            if found is not None:
-                self._filled.update(self.plan.recipe.touches(slot, found["item"]))
+    def add_slot(self, slot: Slot, page_row: Mapping[str, Any], row: Row | None, duplicates: int) -> None:
+        """Add a slot of the current group: its row of the page, its stored item, and its number of duplicates."""
+        group, state = self.groups[-1], page_row["state"]
+        group.duplicates += duplicates
+        if duplicates and len(self.states) < MAX_DUPLICATES:
+            self.states[slot.number] = state
+        group.filled += state == "filled"
+        group.failed += state == "failed"
+        self.simulated = self.simulated or (row is not None and bool(row["provenance"].get("simulated")))
+        group.templates += page_row.get("source") == "fallback"
+        if state == "failed" and len(self.failed) < MAX_FAILED:
+            self.failed.append({"slot": slot.key, "reason": page_row["reason"]})
+        if self.plan.recipe.coverage_word:
+            self._planned.update(self.plan.recipe.covered_ids(slot, None))
+            if row is not None:
+                self._filled.update(self.plan.recipe.covered_ids(slot, row["item"]))
 
-    def coverage(self) -> dict[str, Any] | None:
-        """What the items together cover; what is covered least comes first where all would be too much."""
+    def build_coverage(self) -> dict[str, Any] | None:
+        """Return what the items cover, the least covered first if not all fit; None if nothing is to be covered."""
         if not (self._planned or self._filled):
             return None
-        known = self.plan.recipe.to_cover()
-        names = list(dict.fromkeys([*known, *self._planned, *self._filled]))
-        rows = [_covered(name, known, self._planned[name], self._filled[name]) for name in names]
+        texts = self.plan.recipe.required_ids()
+        names = list(dict.fromkeys([*texts, *self._planned, *self._filled]))
+        rows = [
+            {
+                "name": name,
+                "said": texts.get(name, "")[:300],
+                "planned": self._planned[name],
+                "filled": self._filled[name],
+            }
+            for name in names
+        ]
         bare = sum(row["filled"] == 0 for row in rows)
-        shown = rows if len(rows) <= SHOWN_COVERED else sorted(rows, key=_share)[:SHOWN_COVERED]
-        return {"word": self.plan.recipe.covering, "all": len(rows), "bare": bare, "rows": shown}
+        visible = rows if len(rows) <= MAX_COVERED else sorted(rows, key=_covered_share)[:MAX_COVERED]
+        return {"word": self.plan.recipe.coverage_word, "all": len(rows), "bare": bare, "rows": visible}
 
 
-def _covered(name: str, known: Mapping[str, str], planned: int, filled: int) -> dict[str, Any]:
-    return {"name": name, "said": known.get(name, "")[:300], "planned": planned, "filled": filled}
-
-
-def _share(row: Mapping[str, Any]) -> float:
+def _covered_share(row: Mapping[str, Any]) -> float:
     return row["filled"] / max(1, row["planned"])
 
 
-def total(parts: Iterable[Part], name: str) -> int:
-    """A count of all groups together."""
-    return sum(getattr(part, name) for part in parts)
+def sum_over_groups(groups: Iterable[GroupTotals], name: str) -> int:
+    """Return the sum of a count over all groups."""
+    return sum(getattr(group, name) for group in groups)

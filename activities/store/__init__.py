@@ -1,1 +1,1 @@
-"""What is kept of a run in a folder or a bucket, and the only place that knows the names of its files."""
+"""The files of a run in a folder or a bucket: their names, how they are encoded, and how they are found again."""

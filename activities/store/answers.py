@@ -1,49 +1,90 @@
-"""One answer of a model, as kept in the store."""
+"""Model answers in the store, `responses/NAME.json`, and the notes by which one run finds another run's answers."""
 
 import json
 from dataclasses import dataclass
 from typing import Any
 
-CUT = ("length", "interrupted")
-"""Finish reasons of an answer that ended before its end: at the output limit, or because the stream died."""
+from activities.store.object_store import RESPONSES, Store
+
+CUT_OFF = ("length", "interrupted")
+"""Finish reasons of an incomplete answer: it reached the output limit, or its stream broke."""
+SHARED_ANSWERS = ".answers"
+"""The folder of the notes, beside the folders of the runs."""
+
+
+def answer_key(name: str) -> str:
+    """Return the key of the answer to the call that is filed under `name`."""
+    return f"{RESPONSES}{name}.json"
+
+
+def partial_answer_key(name: str) -> str:
+    """Return the key under which a streamed answer is saved while it grows."""
+    return f"{RESPONSES}{name}.part"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. `usage` is the endpoint's own count, or an estimate where it never said."""
+    """A model's answer to one call."""
 
     text: str
     finish_reason: str
     refusal: str | None
     usage: dict[str, int]
+    """Token counts as the endpoint reports them, or an estimate if it did not."""
     model: str
     simulated: bool
     estimated: bool = False
-    """The stream died before the endpoint told its count: four characters a token."""
+    """True if the stream broke before the endpoint reported its counts: they are four characters per token."""
     reused: bool = False
-    """An earlier run paid for it."""
+    """True if an earlier run paid for it."""
 
     @property
-    def cut(self) -> bool:
-        """Whether the text may end in the middle of an item."""
-        return self.finish_reason in CUT
+    def is_cut_off(self) -> bool:
+        """True if the text may end in the middle of an item."""
+        return self.finish_reason in CUT_OFF
 
-    def dump(self) -> bytes:
-        """As a file."""
+    def encode(self) -> bytes:
+        """Encode the answer as the content of its file."""
         return json.dumps(self.__dict__, ensure_ascii=False).encode()
 
     @staticmethod
-    def load(data: bytes) -> "Answer":
-        """From a file."""
+    def decode(data: bytes) -> "Answer":
+        """Decode the content of an answer's file."""
         return Answer(**json.loads(data))
 
 
-def usage_from(said: dict[str, Any] | None) -> dict[str, int]:
-    """Token counts of a completion's `usage`; 0 where one is not told."""
-    said = said or {}
+def parse_usage(usage: dict[str, Any] | None) -> dict[str, int]:
+    """Extract token counts from a completion's `usage`; 0 for each that is not reported."""
+    usage = usage or {}
     return {
-        "prompt_tokens": said.get("prompt_tokens") or 0,
-        "cached_tokens": (said.get("prompt_tokens_details") or {}).get("cached_tokens") or 0,
-        "completion_tokens": said.get("completion_tokens") or 0,
-        "reasoning_tokens": (said.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0,
+        "prompt_tokens": usage.get("prompt_tokens") or 0,
+        "cached_tokens": (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0,
+        "completion_tokens": usage.get("completion_tokens") or 0,
+        "reasoning_tokens": (usage.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0,
     }
+
+
+async def share_answer(store: Store, name: str) -> None:
+    """Note for other runs that this run has a good answer to the call. The note names the run and holds no text; it
+    replaces an older one, whose run may have been removed."""
+    notes = store.open_other_run(SHARED_ANSWERS)
+    await notes.put(_note_key(name), json.dumps({"run": store.workflow_id}).encode())
+
+
+async def find_paying_run(store: Store, name: str) -> str | None:
+    """Return the id of the run that paid for the answer to this call; None if no run noted one."""
+    note = await store.open_other_run(SHARED_ANSWERS).get(_note_key(name))
+    return str(json.loads(note)["run"]) if note else None
+
+
+async def find_shared_answer(store: Store, name: str) -> Answer | None:
+    """Return another run's answer to the same call; None if there is none, or if its run was removed."""
+    run = await find_paying_run(store, name)
+    if run is None or not store.may_hold_run(run):
+        return None
+    data = await store.open_other_run(run).get(answer_key(name))
+    return Answer.decode(data) if data is not None else None
+
+
+def _note_key(name: str) -> str:
+    return f"{name[:2]}/{name}.json"

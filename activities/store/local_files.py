@@ -1,6 +1,7 @@
-"""Small files of a folder: read in one piece, and put there whole or not at all.
+"""Fast reading and writing of small local files, for folders where obstore's overhead counts.
 
-Their paths are plain strings: a `Path` takes as long to make as the file to read, and keeps its name for ever.
+A run of 100 calls per second writes 200 files per second; obstore takes 0.7 ms more for each. Paths are plain strings:
+creating a `Path` takes as long as reading such a file, and interns its parts for the life of the process.
 """
 
 import itertools
@@ -8,12 +9,13 @@ import os
 import secrets
 from contextlib import suppress
 
-_NAMES = itertools.count(secrets.randbits(48))
-"""Beside those of other processes: a new random number for each would be two system calls."""
+_TEMPORARY_NUMBERS = itertools.count(secrets.randbits(48))
+"""Numbers for names of temporary files. The start is random to differ from other processes; a random number for each
+name would cost two system calls."""
 
 
-def read(path: str) -> bytes:
-    """All of a file. Raises OSError."""
+def read_file(path: str) -> bytes:
+    """Return the content of a file. Raises OSError."""
     file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
         size = os.fstat(file).st_size
@@ -25,30 +27,30 @@ def read(path: str) -> bytes:
         os.close(file)
 
 
-def created(path: str, data: bytes) -> bool:
-    """Write a new file; False where there is one already. Raises OSError."""
-    aside = f"{path}#{next(_NAMES)}"  # obstore takes such a name for a file that is begun
+def create_file(path: str, data: bytes) -> bool:
+    """Write a new file, completely or not at all. Return False if it exists already. Raises OSError."""
+    temporary = f"{path}#{next(_TEMPORARY_NUMBERS)}"  # obstore ignores such names as unfinished files
     try:
         try:
-            _write(aside, data)
-        except FileNotFoundError:  # the first of its folder
+            _write_new_file(temporary, data)
+        except FileNotFoundError:  # the folder does not exist yet
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            _write(aside, data)
+            _write_new_file(temporary, data)
         try:
-            os.link(aside, path)  # unlike a rename it does not replace
+            os.link(temporary, path)  # unlike a rename, it does not replace an existing file
         except FileExistsError:
             return False
         return True
     finally:
         with suppress(OSError):
-            os.unlink(aside)
+            os.unlink(temporary)
 
 
-def _write(path: str, data: bytes) -> None:
+def _write_new_file(path: str, data: bytes) -> None:
     file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666)
     try:
-        left = memoryview(data)
-        while left:
-            left = left[os.write(file, left) :]
+        remaining = memoryview(data)
+        while remaining:
+            remaining = remaining[os.write(file, remaining) :]
     finally:
         os.close(file)

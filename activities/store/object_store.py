@@ -1,4 +1,4 @@
-"""Where text lives: one folder or bucket prefix per run, on obstore."""
+"""The store: one folder or bucket prefix per run, accessed with obstore."""
 
 import asyncio
 import hashlib
@@ -13,105 +13,109 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import ObjectStore, from_url
 
-from activities.store.local_files import created, read
+from activities.store.local_files import create_file, read_file
 
 if TYPE_CHECKING:
     from obstore import AsyncWritableFile
 
-_SMALL = ("batches/", "responses/", "calls/")
-"""Small files of which there are thousands: plainly read they take a fifth of what obstore takes, plainly written once
-a twentieth."""
-_AT_ONCE = 1 << 18
-"""Bytes that a disk takes in less time than a thread takes to begin."""
+BATCHES, RESPONSES, CALLS = "batches/", "responses/", "calls/"
+"""Folders of a run: items by batch, model answers by call, notes of calls that came too late to fill their batch."""
+REPORT_KEY = "report.json"
+"""The run's result with what was verified, as JSON; written when the run ends."""
+_SMALL_FILES = (BATCHES, RESPONSES, CALLS)
+"""Folders with thousands of small files. Reading one with the system's own calls takes a fifth of obstore's time,
+writing one a twentieth."""
+_MAX_DIRECT_WRITE = 1 << 18
+"""Bytes that a disk writes in less time than a thread takes to start."""
 _PIECE = 1 << 18
-"""Bytes that are read and written at a time."""
-_PART = 8 << 20
-"""The same for what is written to a bucket, which takes large files in parts of 5 MB and more."""
+"""Bytes that are read or written at a time."""
+_BUCKET_PART = 8 << 20
+"""Bytes that are written to a bucket at a time: buckets take large files in parts of at least 5 MB."""
 
 
 class StoreError(OSError):
-    """The store cannot be read or written now; the words are for the person who can mend that."""
+    """The store cannot be read or written at the moment. The message is for the person who can fix that."""
 
 
 class Sink(Protocol):
-    """What is written piece by piece."""
+    """A target that is written piece by piece."""
 
     async def write(self, data: bytes) -> object:
-        """Add to it."""
+        """Append data."""
         ...
 
 
-class Writer:
-    """Collects what is written until it is worth a write; other work of the process goes on between two of those."""
+class StoreWriter:
+    """Writes a file in pieces of 256 kB: smaller data is buffered, and other tasks run between two writes."""
 
     def __init__(self, sink: "AsyncWritableFile") -> None:
         self._sink = sink
-        self._held: list[bytes] = []
+        self._buffer: list[bytes] = []
         self._size = 0
 
     async def write(self, data: bytes) -> None:
-        """Add to the file."""
-        self._held.append(data)
+        """Append data to the file."""
+        self._buffer.append(data)
         self._size += len(data)
         if self._size >= _PIECE:
             await self.flush()
 
     async def flush(self) -> None:
-        """Write what is held."""
-        held = b"".join(self._held)
-        self._held.clear()
+        """Write the buffered data."""
+        data = b"".join(self._buffer)
+        self._buffer.clear()
         self._size = 0
-        await self._sink.write(held)
+        await self._sink.write(data)
 
 
 class Store:
-    """The files of one run, `<root>/<workflow id>/`.
+    """The files of one run, `<root>/<workflow id>/`. All methods raise StoreError if the store does not work.
 
-    Keys under `inputs/` and `responses/` are written once and never change. All others (`plan.jsonl`, `batches/`,
-    the artifact, the report) are made from those, the same each time, and may be written again.
+    Keys under `inputs/` and `RESPONSES` are written once and never change. All other files (the plan, batch files, the
+    artifact, the report) are derived from those, always with the same content, and may be written again.
     """
 
     def __init__(self, root: str, workflow_id: str) -> None:
         self._root, self.workflow_id = root, workflow_id
-        folder = _folder(workflow_id)
-        self._read = 0
-        self._local = "://" not in root
-        """Whether it is a folder: a small file of one is read in less time than a thread takes to begin."""
-        if not self._local:
+        folder = _quote_folder(workflow_id)
+        self._read_count = 0
+        self._is_local = "://" not in root
+        """True for a folder: a small file there is read in less time than a thread takes to start."""
+        if not self._is_local:
             self.address = f"{root.rstrip('/')}/{folder}"
-            self._store = _opened(self.address)
+            self._store = _open_bucket(self.address)
         else:
             path = Path(root).absolute() / folder
             self.address = str(path)
             self._store = obstore.store.LocalStore(path, mkdir=True)
 
-    def beside(self, workflow_id: str) -> "Store":
-        """Another run's folder in the same store."""
+    def open_other_run(self, workflow_id: str) -> "Store":
+        """Open the folder of another run with the same root."""
         return Store(self._root, workflow_id)
 
-    def holds(self, workflow_id: str) -> bool:
-        """Whether there may be a folder of another run."""
-        return holds(self._root, workflow_id)
+    def may_hold_run(self, workflow_id: str) -> bool:
+        """Return False if the store surely has no folder of this other run."""
+        return may_hold_run(self._root, workflow_id)
 
-    def where(self, key: str) -> str:
-        """The address of a file, as a person would open it."""
+    def address_of(self, key: str) -> str:
+        """Return the path or URL at which a person finds a file."""
         return f"{self.address}/{key}"
 
     async def put(self, key: str, data: bytes) -> None:
-        """Write, whole or not at all; an older version is replaced. Raises StoreError, as all methods do."""
-        with self._told("written", key):
+        """Write a file completely or not at all, replacing an older version."""
+        with self._store_errors("written", key):
             await obstore.put_async(self._store, key, data)
 
     async def put_once(self, key: str, data: bytes) -> bytes:
-        """Write unless it is there; what is there in the end."""
-        with self._told("written", key):
-            if self._local and key.startswith(_SMALL) and len(data) <= _AT_ONCE:
-                new = created(self.where(key), data)
+        """Write a file unless it exists, and return the content that it has then."""
+        with self._store_errors("written", key):
+            if self._is_local and key.startswith(_SMALL_FILES) and len(data) <= _MAX_DIRECT_WRITE:
+                is_new = create_file(self.address_of(key), data)
             else:
-                new = await self._created(key, data)
-        return data if new else await self.get(key) or data
+                is_new = await self._create(key, data)
+        return data if is_new else await self.get(key) or data
 
-    async def _created(self, key: str, data: bytes) -> bool:
+    async def _create(self, key: str, data: bytes) -> bool:
         try:
             await obstore.put_async(self._store, key, data, mode="create")
         except AlreadyExistsError:
@@ -119,37 +123,37 @@ class Store:
         return True
 
     async def get(self, key: str) -> bytes | None:
-        """The whole file, or None."""
+        """Return the content of a file; None if it does not exist."""
         try:
-            with self._told("read", key):
-                if self._local:
-                    self._read += 1
-                    if self._read % 32 == 0:  # long loops over small files must let others have their turn
+            with self._store_errors("read", key):
+                if self._is_local:
+                    self._read_count += 1
+                    if self._read_count % 32 == 0:  # long loops over small files must let other tasks run
                         await asyncio.sleep(0)
-                    if key.startswith(_SMALL):  # names of our own making, the same on disk as here
-                        return read(self.where(key))
+                    if key.startswith(_SMALL_FILES):  # these keys need no quoting to be paths
+                        return read_file(self.address_of(key))
                 answer = await obstore.get_async(self._store, key)
                 return bytes(await answer.bytes_async())
         except FileNotFoundError:
             return None
 
     async def get_all(self, keys: Sequence[str]) -> list[bytes | None]:
-        """The same of several, side by side where each takes a journey."""
-        if self._local:
+        """Return the contents of several files in the order of `keys`; buckets are asked for all at once."""
+        if self._is_local:
             return [await self.get(key) for key in keys]
         return await asyncio.gather(*(self.get(key) for key in keys))
 
-    async def has(self, key: str) -> bool:
-        """Whether there is such a file."""
+    async def has_file(self, key: str) -> bool:
+        """Return True if a file exists."""
         try:
-            with self._told("read", key):
+            with self._store_errors("read", key):
                 await obstore.head_async(self._store, key)
         except FileNotFoundError:
             return False
         return True
 
-    async def pieces(self, key: str) -> AsyncIterator[bytes]:
-        """A file, piece by piece; nothing where there is no file."""
+    async def read_pieces(self, key: str) -> AsyncIterator[bytes]:
+        """Yield a file's content piece by piece; nothing if the file does not exist."""
         try:
             answer = await obstore.get_async(self._store, key)
         except FileNotFoundError:
@@ -157,89 +161,94 @@ class Store:
         async for piece in answer.stream(min_chunk_size=_PIECE):
             yield bytes(piece)
 
-    async def lines(self, key: str) -> AsyncIterator[bytes]:
-        """A file's lines, read piece by piece; none where there is no file."""
-        rest = b""
-        async for piece in self.pieces(key):
-            *whole, rest = (rest + piece).split(b"\n")
-            for line in whole:
+    async def read_lines(self, key: str) -> AsyncIterator[bytes]:
+        """Yield a file's lines without their line ends, reading piece by piece; none if the file does not exist."""
+        remainder = b""
+        async for piece in self.read_pieces(key):
+            *lines, remainder = (remainder + piece).split(b"\n")
+            for line in lines:
                 yield line
-        if rest:
-            yield rest
+        if remainder:
+            yield remainder
 
-    async def copy(self, key: str, to: Path) -> bool:
-        """Write a file to this machine, piece by piece; whether there is one."""
+    async def copy_to_path(self, key: str, path: Path) -> bool:
+        """Copy a file to a local path, piece by piece. Return False if the file does not exist."""
         try:
-            with self._told("read", key):
+            with self._store_errors("read", key):
                 answer = await obstore.get_async(self._store, key)
-                with to.open("wb") as sink:
+                with path.open("wb") as sink:
                     async for piece in answer.stream(min_chunk_size=_PIECE):
                         sink.write(piece)
         except FileNotFoundError:
             return False
         return True
 
-    async def names(self, prefix: str) -> AsyncIterator[str]:
-        """Every key below a prefix, in no order; none is held."""
+    async def list_keys(self, prefix: str) -> AsyncIterator[str]:
+        """Yield every key below a prefix, in no order and without holding them all."""
         async for chunk in obstore.list(self._store, prefix=prefix, chunk_size=1000):
             for meta in chunk:
                 yield str(meta["path"])
 
-    async def keys(self, prefix: str) -> AsyncIterator[str]:
-        """Every key below a prefix, sorted."""
-        for key in sorted([key async for key in self.names(prefix)]):
+    async def list_sorted_keys(self, prefix: str) -> AsyncIterator[str]:
+        """Yield every key below a prefix, sorted."""
+        for key in sorted([key async for key in self.list_keys(prefix)]):
             yield key
 
-    async def remove(self, prefix: str) -> None:
-        """Delete derived files: all below a folder (`snapshot/`), or those at the top whose name begins like this."""
+    async def delete(self, prefix: str) -> None:
+        """Delete derived files: all below a folder (`snapshot/`), or the top-level files whose name begins with a
+        prefix that does not end in `/`."""
         if prefix.endswith("/"):
-            names = [key async for key in self.keys(prefix)]
-        else:  # a store's own prefixes are whole names of folders
+            keys = [key async for key in self.list_sorted_keys(prefix)]
+        else:  # a store lists by whole names of folders only
             top = await obstore.list_with_delimiter_async(self._store)
-            names = sorted(str(meta["path"]) for meta in top["objects"] if str(meta["path"]).startswith(prefix))
-        for key in names:
+            keys = sorted(str(meta["path"]) for meta in top["objects"] if str(meta["path"]).startswith(prefix))
+        for key in keys:
             await obstore.delete_async(self._store, key)
 
     @asynccontextmanager
-    async def writer(self, key: str) -> AsyncGenerator["Writer"]:
-        """Stream a file: what is written within the block is the file, an older version is replaced."""
-        with self._told("written", key):
-            buffered = _PIECE if self._local else _PART
-            async with obstore.open_writer_async(self._store, key, buffer_size=buffered) as sink:
-                writer = Writer(sink)
+    async def open_writer(self, key: str) -> AsyncGenerator["StoreWriter"]:
+        """Open a file for streaming: it holds what is written within the block, and replaces an older version."""
+        with self._store_errors("written", key):
+            buffer_size = _PIECE if self._is_local else _BUCKET_PART
+            async with obstore.open_writer_async(self._store, key, buffer_size=buffer_size) as sink:
+                writer = StoreWriter(sink)
                 yield writer
                 await writer.flush()
 
     @contextmanager
-    def _told(self, what: str, key: str) -> Generator[None]:
+    def _store_errors(self, action: str, key: str) -> Generator[None]:
+        """Turn errors of the block, except a missing file, into StoreError that names the file and the action."""
         try:
             yield
         except FileNotFoundError:
             raise
         except (BaseError, OSError) as error:
-            said = str(error).splitlines()[0].rpartition("error: ")[2]
-            raise StoreError(f"{self.where(key)} cannot be {what}: {said}") from error
+            raise StoreError(f"{self.address_of(key)} cannot be {action}: {_extract_message(error)}") from error
 
 
 @lru_cache(maxsize=100)
-def _opened(url: str) -> ObjectStore:
-    """A run's place in a bucket, with its connections: opening one costs more than writing a small file."""
+def _open_bucket(url: str) -> ObjectStore:
+    """Open a run's prefix in a bucket, with its connections. Cached: opening costs more than writing a small file."""
     try:
         return from_url(url)
-    except BaseError as error:  # an address or an environment variable that is wrong
-        said = str(error).splitlines()[0].rpartition("error: ")[2]
-        raise StoreError(f"{url} cannot be opened: {said}") from error
+    except BaseError as error:  # an address or an environment variable is wrong
+        raise StoreError(f"{url} cannot be opened: {_extract_message(error)}") from error
 
 
-def holds(root: str, workflow_id: str) -> bool:
-    """Whether a store may have a folder of this run: a local one is made by being opened, a bucket would be asked."""
-    return "://" in root or (Path(root).absolute() / _folder(workflow_id)).is_dir()
+def _extract_message(error: Exception) -> str:
+    return str(error).splitlines()[0].rpartition("error: ")[2]
 
 
-def _folder(workflow_id: str) -> str:
+def may_hold_run(root: str, workflow_id: str) -> bool:
+    """Return False if a store surely has no folder of this run. A bucket may always have one: it is not asked. A local
+    store is checked, because opening it would create the folder."""
+    return "://" in root or (Path(root).absolute() / _quote_folder(workflow_id)).is_dir()
+
+
+def _quote_folder(workflow_id: str) -> str:
     return quote(workflow_id, safe="-_.~ ").replace("..", "%2E%2E")
 
 
-def digest(data: bytes) -> str:
-    """The name of content: the first 32 hex digits of its SHA-256."""
+def hash_content(data: bytes) -> str:
+    """Return the first 32 hex digits of the SHA-256 of some content, which serve as its name."""
     return hashlib.sha256(data).hexdigest()[:32]

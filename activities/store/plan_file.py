@@ -1,4 +1,4 @@
-"""The plan as it lies in the store: a head line, then one line per slot."""
+"""The plan file, `plan.jsonl`: a head line, then one line per slot; and the plans that a process has open."""
 
 import asyncio
 import json
@@ -8,59 +8,60 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from activities.model.http_errors import setup_error
+from activities.errors import setup_error
 from activities.store.object_store import Store
 from quire.contracts import Job
-from quire.lazy_sequence import Lazily
+from quire.lazy_sequence import LazySequence
 from quire.progress import Group
 from quire.request import Request
 from quire.slots import Slot
 from recipes.base.recipe import Recipe
-from recipes.planning import Plan, kind
+from recipes.planning import Plan
+from recipes.registry import find_recipe
 
-KEY = "plan.jsonl"
-TEXT = "plan.text.json"
-"""Whether the worker that laid the run out had a model for it, or simulates."""
-_CACHED = 8
-_BLOCK = 2000
-"""Slots that are made at a time."""
+PLAN_KEY = "plan.jsonl"
+TEXT_SOURCE_KEY = "plan.text.json"
+"""The file that says whether the worker that planned the run has a model for it, or simulates."""
+_MAX_OPEN_PLANS = 8
+_SLOTS_PER_WRITE = 2000
 
 
-class Slots(Lazily[Slot]):
-    """A plan's slots, made from the lines of its file."""
+class PlannedSlots(LazySequence[Slot]):
+    """A plan's slots, each decoded from its line of the plan file when it is accessed."""
 
-    def __init__(self, data: bytes, lines: "array[int]") -> None:
-        self._data, self._lines = data, lines
-        """The plan's file, and where each slot's line begins."""
+    def __init__(self, data: bytes, offsets: "array[int]") -> None:
+        self._data = data
+        self._offsets = offsets
+        """Where each slot's line begins in the file, and where the last line ends."""
 
     def __len__(self) -> int:
-        return len(self._lines) - 1
+        return len(self._offsets) - 1
 
-    def made(self, at: int) -> Slot:
-        return Slot.model_validate_json(self._data[self._lines[at] : self._lines[at + 1]])
+    def build_entry(self, position: int) -> Slot:
+        return Slot.model_validate_json(self._data[self._offsets[position] : self._offsets[position + 1]])
 
 
 @dataclass(frozen=True)
 class OpenPlan:
-    """A plan read back: what a batch or the assembly needs."""
+    """A plan as read back from the store, for batches and for the assembly."""
 
     store: Store
     request: Request
     recipe: Recipe
     slots: Sequence[Slot]
     sizes: Sequence[int]
-    """Batch k, from 1, holds the next `sizes[k - 1]` slots."""
+    """Slots per batch, in order: batch k, counted from 1, has `sizes[k - 1]` slots."""
     simulated: bool | None = None
-    """Whether the run's text is the offline simulator's; None of a run that was laid out before this was noted."""
+    """True if the offline simulator makes the run's text; None if that was not recorded when the run was planned."""
 
     @property
-    def compared(self) -> tuple[str, ...]:
-        """Fields by which items are twins: as the request says, else as the recipe does."""
+    def compared_fields(self) -> tuple[str, ...]:
+        """The fields by which items are compared for duplicates: those of the request, else those of the recipe."""
         return self.request.duplicates.fields or self.recipe.compared
 
 
-async def write(store: Store, plan: Plan) -> int:
-    """Put a plan into the store, with the texts that its recipe was made from; characters of all briefs together."""
+async def write_plan(store: Store, plan: Plan) -> int:
+    """Write a plan with the input texts of its recipe, and return the number of characters of all slots' briefs."""
     head = {
         "request": plan.request.model_dump(mode="json"),
         "texts": dict(plan.recipe.texts),
@@ -69,65 +70,73 @@ async def write(store: Store, plan: Plan) -> int:
         "after": plan.after,
         "groups": [group.model_dump(mode="json") for group in plan.groups],
     }
-    briefs = 0
-    async with store.writer(KEY) as sink:
+    brief_characters = 0
+    async with store.open_writer(PLAN_KEY) as sink:
         await sink.write(json.dumps(head, ensure_ascii=False).encode() + b"\n")
-        for start in range(0, len(plan.slots), _BLOCK):
-            # made in a thread: a hundred thousand slots are seconds in which this process must answer others
-            lines, characters = await asyncio.to_thread(_lines, plan.slots, start)
+        for start in range(0, len(plan.slots), _SLOTS_PER_WRITE):
+            # in a thread: encoding 100,000 slots takes seconds, during which this process must stay responsive
+            lines, characters = await asyncio.to_thread(_encode_slots, plan.slots, start)
             await sink.write(lines)
-            briefs += characters
-    return briefs
+            brief_characters += characters
+    return brief_characters
 
 
-def _lines(slots: Sequence[Slot], start: int) -> tuple[bytes, int]:
-    block = slots[start : start + _BLOCK]
+def _encode_slots(slots: Sequence[Slot], start: int) -> tuple[bytes, int]:
+    block = slots[start : start + _SLOTS_PER_WRITE]
     lines = b"".join(slot.model_dump_json().encode() + b"\n" for slot in block)
     return lines, sum(len(slot.brief) for slot in block)
 
 
-async def read(store: Store) -> OpenPlan | None:
-    """The plan of a store, or None where there is none."""
-    data = await store.get(KEY)
+def missing_plan_message(store_address: str, workflow_id: str) -> str:
+    """Return what is said if a plan that should be in the store is not there."""
+    return (
+        f"the plan of run '{workflow_id}' is not in the store {store_address}: it is not written yet, "
+        "or this machine does not see the store of the run"
+    )
+
+
+async def open_plan(store: Store) -> OpenPlan | None:
+    """Open the plan of a run; None if the store has no plan."""
+    data = await store.get(PLAN_KEY)
     if data is None:
         return None
-    ends = array("q", (found.end() for found in re.finditer(b"\n", data)))
-    said = json.loads(data[: ends[0]])
-    request = Request.model_validate(said["request"])
-    recipe = kind(request)(request, said["texts"], said["documents"])
-    text = json.loads(await store.get(TEXT) or b"{}")
-    return OpenPlan(store, request, recipe, Slots(data, ends), said["sizes"], text.get("simulated"))
+    line_ends = array("q", (match.end() for match in re.finditer(b"\n", data)))
+    head = json.loads(data[: line_ends[0]])
+    request = Request.model_validate(head["request"])
+    recipe = find_recipe(request.recipe)(request, head["texts"], head["documents"])
+    source = json.loads(await store.get(TEXT_SOURCE_KEY) or b"{}")
+    return OpenPlan(store, request, recipe, PlannedSlots(data, line_ends), head["sizes"], source.get("simulated"))
 
 
-async def laid(store: Store) -> Plan | None:
-    """The plan of a store with its batches, to be gone on with; None where there is none."""
-    found = await read(store)
-    if found is None:
+async def read_plan(store: Store) -> Plan | None:
+    """Read the plan of a run with its batches, to extend it or to continue the run; None if the store has no plan."""
+    plan = await open_plan(store)
+    if plan is None:
         return None
-    head = json.loads((await store.get(KEY) or b"{}").split(b"\n", 1)[0])
+    head = json.loads((await store.get(PLAN_KEY) or b"{}").split(b"\n", 1)[0])
     groups = [Group.model_validate(group) for group in head.get("groups", [])]
-    return Plan(found.request, found.recipe, found.slots, head["sizes"], head.get("after", []), groups, [])
+    return Plan(plan.request, plan.recipe, plan.slots, head["sizes"], head.get("after", []), groups, [])
 
 
-class Plans:
-    """Plans by run, read once per process: a batch must not read a whole plan again."""
+class PlanCache:
+    """The plans that this process opened last, by run, so that not every batch reads the whole plan."""
 
     def __init__(self) -> None:
-        self._open: OrderedDict[tuple[str, str], OpenPlan] = OrderedDict()
+        self._open_plans: OrderedDict[tuple[str, str], OpenPlan] = OrderedDict()
 
     def forget(self, job: Job) -> None:
-        """A run of this id is laid out anew."""
-        self._open.pop((job.store, job.workflow_id), None)
+        """Drop the plan of a run, since it is being planned again or extended."""
+        self._open_plans.pop((job.store, job.workflow_id), None)
 
-    async def read(self, job: Job) -> OpenPlan:
-        """The run's plan; raises a SetupError where this worker does not see the run's store."""
-        known = (job.store, job.workflow_id)
-        if known not in self._open:
+    async def open_plan(self, job: Job) -> OpenPlan:
+        """Return the run's plan. Raises a setup error if this worker cannot see the run's store."""
+        run = (job.store, job.workflow_id)
+        if run not in self._open_plans:
             store = Store(job.store, job.workflow_id)
-            found = await read(store)
-            if found is None:
-                raise setup_error(f"{store.where(KEY)} is missing: this worker does not see the run's store")
-            self._open[known] = found
-            while len(self._open) > _CACHED:
-                self._open.popitem(last=False)
-        return self._open[known]
+            plan = await open_plan(store)
+            if plan is None:
+                raise setup_error(missing_plan_message(job.store, job.workflow_id))
+            self._open_plans[run] = plan
+            while len(self._open_plans) > _MAX_OPEN_PLANS:
+                self._open_plans.popitem(last=False)
+        return self._open_plans[run]

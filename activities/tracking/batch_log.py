@@ -1,86 +1,74 @@
-"""A run's place in MLflow, and which of its batches are there."""
+"""The batches of a run that are logged to its MLflow run."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import ParamSpec, TypeVar
 
-from activities.store.batch_files import rejected_items
+from activities.store.batch_files import batch_key, list_batch_names, parse_planned_number
+from activities.store.duplicate_rounds import list_rejected_items
 from activities.store.plan_file import OpenPlan
 from activities.tracking.batch_records import LoggedBatch
-from activities.tracking.run_claim import Claim
+from activities.tracking.run_claim import RunClaim
 
-TOGETHER = 20
-"""Batches that are logged at a time, and then noted as logged."""
+BATCHES_PER_WRITE = 20
+"""Batches that are logged, and then recorded in the store as logged, at a time."""
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Place:
-    """Where a run is logged. All methods may raise TrackingError."""
+class BatchLog:
+    """The log of a run's batches in MLflow. All methods may raise TrackingError."""
 
-    def __init__(self, plan: OpenPlan, claim: Claim) -> None:
+    def __init__(self, plan: OpenPlan, claim: RunClaim) -> None:
         self.plan, self.store, self.claim = plan, plan.store, claim
         self.tracker, self.run = claim.tracker, claim.run
-        self.had: dict[str, str] = {}
-        """The slots of each batch that were logged."""
-        self._noted = f"{claim.folder}/logged.json"
+        self.logged_slots: dict[str, str] = {}
+        """The slots of each logged batch, by its name."""
+        self._key = f"{claim.folder}/logged.json"
 
-    async def begin(self) -> None:
-        """Learn what was logged before."""
-        self.had = json.loads(await self.store.get(self._noted) or b"{}")
+    async def load(self) -> None:
+        """Read from the store which batches are logged already."""
+        self.logged_slots = json.loads(await self.store.get(self._key) or b"{}")
 
-    async def tell(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """One call of MLflow."""
-        return await self.claim.tell(work, *args, **kwargs)
+    async def call_mlflow(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a blocking call of the tracker in a thread."""
+        return await self.claim.call_mlflow(work, *args, **kwargs)
 
-    async def new_batches(self) -> None:
-        """Log the batches that are there and not logged."""
-        new = sorted([name async for name in self._names() if name not in self.had], key=in_order)
-        rejected = await rejected_items(self.store) if new else set[tuple[str, int]]()
-        for start in range(0, len(new), TOGETHER):
-            some = new[start : start + TOGETHER]
-            files = await asyncio.gather(*(self.store.get(key_of(name)) for name in some))
+    async def log_new_batches(self) -> None:
+        """Log the batches that are in the store and not logged yet."""
+        names = [name async for name in list_batch_names(self.store) if name not in self.logged_slots]
+        names.sort(key=plan_order)
+        rejected = await list_rejected_items(self.store) if names else set[tuple[str, int]]()
+        for start in range(0, len(names), BATCHES_PER_WRITE):
+            chunk = names[start : start + BATCHES_PER_WRITE]
+            files = await asyncio.gather(*(self.store.get(batch_key(name)) for name in chunk))
             batches = [
-                LoggedBatch.of(self.plan, name, data or b"", stays_of(name, rejected), {})
-                for name, data in zip(some, files, strict=True)
+                LoggedBatch.from_file(self.plan, name, data or b"", _without_rejected(name, rejected), {})
+                for name, data in zip(chunk, files, strict=True)
             ]
-            await self.put(batches)
+            await self.log_batches(batches)
 
-    async def _names(self) -> AsyncIterator[str]:
-        async for key in self.store.names("batches/"):
-            if key.endswith(".jsonl"):
-                yield name_of(key)
-
-    async def put(self, some: Sequence[LoggedBatch]) -> None:
-        """Log batches, and note that they are logged."""
-        for batch in some:
-            if batch.items or self.had.get(batch.name):
-                await self.tell(self.tracker.text, self.run, batch.path(len(self.plan.sizes)), batch.text())
-        records = [record for batch in some for record in batch.records().values()]
+    async def log_batches(self, batches: Sequence[LoggedBatch]) -> None:
+        """Log batches, then record in the store that they are logged."""
+        for batch in batches:
+            if batch.items or self.logged_slots.get(batch.name):
+                name, text = batch.file_name(len(self.plan.sizes)), batch.file_text()
+                await self.call_mlflow(self.tracker.log_text, self.run, name, text)
+        records = [record for batch in batches for record in batch.build_records().values()]
         if records:
-            await self.tell(self.tracker.merge, await self.claim.dataset(), records)
-        points = [point for batch in some for point in batch.points()]
-        await self.tell(self.tracker.points, self.run, points)
-        self.had |= {batch.name: batch.slots for batch in some}
-        await self.store.put(self._noted, json.dumps(self.had).encode())
+            await self.call_mlflow(self.tracker.upsert_records, await self.claim.get_or_create_dataset(), records)
+        points = [point for batch in batches for point in batch.build_points()]
+        await self.call_mlflow(self.tracker.log_points, self.run, points)
+        self.logged_slots |= {batch.name: batch.slot_ranges for batch in batches}
+        await self.store.put(self._key, json.dumps(self.logged_slots).encode())
 
 
-def stays_of(name: str, rejected: Container[tuple[str, int]]) -> Callable[[int], bool]:
-    """Whether an item of a batch is not among those that were rejected."""
-    return lambda number: (key_of(name), number) not in rejected
+def _without_rejected(name: str, rejected: Container[tuple[str, int]]) -> Callable[[int], bool]:
+    """Return a filter for the slots of a batch whose item was not rejected as a duplicate."""
+    return lambda number: (batch_key(name), number) not in rejected
 
 
-def in_order(name: str) -> tuple[int, str]:
-    """Batches' names in the order of the plan."""
-    return int(name.partition(".")[0]), name
-
-
-def key_of(name: str) -> str:
-    """The file of a batch."""
-    return f"batches/{name}.jsonl"
-
-
-def name_of(key: str) -> str:
-    """The batch of a file."""
-    return key.removeprefix("batches/").removesuffix(".jsonl")
+def plan_order(name: str) -> tuple[int, str]:
+    """Return a key that sorts batch names in the order of the plan."""
+    return parse_planned_number(name), name

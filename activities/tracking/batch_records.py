@@ -1,4 +1,4 @@
-"""What MLflow is told of a batch: a file with its items, a record for each case, points for what its call took."""
+"""What MLflow gets of a batch: a file with its items, a record per evaluation case, and points for its call."""
 
 import hashlib
 import json
@@ -7,71 +7,84 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from activities.assemble_artifact import finished
-from activities.store.batch_files import file_of
+from activities.output.output_format import finish_item
+from activities.store.batch_files import parse_batch_file, parse_planned_number
 from activities.store.plan_file import OpenPlan
 from activities.tracking.mlflow_client import Point, Record
-from quire.slots import ranges
+from quire.slots import format_ranges
 from recipes.base.recipe import Item
 
 
 @dataclass(frozen=True)
 class LoggedBatch:
-    """A batch's finished items by slot number, and what its call came to."""
+    """A batch's finished items by slot number, and the note of its call."""
 
     name: str
     items: Mapping[int, Item]
     call: Mapping[str, Any] | None
 
     @staticmethod
-    def of(
-        plan: OpenPlan, name: str, data: bytes, stays: Callable[[int], bool], kept: Mapping[int, Mapping[str, Any]]
+    def from_file(
+        plan: OpenPlan,
+        name: str,
+        data: bytes,
+        is_included: Callable[[int], bool],
+        kept_duplicates: Mapping[int, Mapping[str, Any]],
     ) -> "LoggedBatch":
-        """From its file: the slots of it that stay. `kept` is what is said of those that are like others."""
-        file = file_of(data)
+        """Return a batch from its file, with the items of the included slots.
+
+        `kept_duplicates` is what the provenance of items that repeat another one says.
+        """
+        file = parse_batch_file(data)
         items = {
-            number: finished(plan.recipe, plan.slots[number - 1], row, kept)
+            number: finish_item(plan.recipe, plan.slots[number - 1], row, kept_duplicates)
             for number, row in sorted(file.rows.items())
-            if stays(number)
+            if is_included(number)
         }
         return LoggedBatch(name, items, file.call)
 
     @property
-    def slots(self) -> str:
-        """Its slot numbers, `1-3, 7`."""
-        return ranges(list(self.items))
+    def slot_ranges(self) -> str:
+        """The numbers of its slots: `1-3, 7`."""
+        return format_ranges(list(self.items))
 
-    def path(self, batches: int) -> str:
-        """Its file's name in MLflow: `items/batch-007.jsonl`; `items/batch-007.1.jsonl` was sent again."""
-        root, dot, rest = self.name.partition(".")
-        return f"items/batch-{root.zfill(len(str(batches)))}{dot}{rest}.jsonl"
+    def file_name(self, batches: int) -> str:
+        """Return the name of its file in MLflow, `items/batch-007.jsonl`, or `items/batch-007.1.jsonl` for a retry.
 
-    def text(self) -> str:
-        """That file."""
+        `batches` is the number of planned batches: names have as many digits.
+        """
+        number, dot, suffix = self.name.partition(".")
+        return f"items/batch-{number.zfill(len(str(batches)))}{dot}{suffix}.jsonl"
+
+    def file_text(self) -> str:
+        """Return the content of that file: a line per item."""
         return "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in self.items.values())
 
-    def records(self) -> dict[int, Record]:
-        """Its cases as records of an `mlflow.genai` dataset, by slot number."""
-        found = {number: _record(item) for number, item in self.items.items()}
-        return {number: record for number, record in found.items() if record is not None}
+    def build_records(self) -> dict[int, Record]:
+        """Return its cases as records of an `mlflow.genai` dataset, by slot number."""
+        records = {number: _build_record(item) for number, item in self.items.items()}
+        return {number: record for number, record in records.items() if record is not None}
 
-    def points(self) -> list[Point]:
-        """What its call took; the step is the planned batch's number, the time that at which the call began."""
+    def build_points(self) -> list[Point]:
+        """Return the metrics of its call, at the call's start; the step is the number of the planned batch."""
         if self.call is None:
             return []
-        at, step = datetime.fromisoformat(self.call["began"]).timestamp(), int(self.name.partition(".")[0])
-        said = {
+        at, step = datetime.fromisoformat(self.call["began"]).timestamp(), parse_planned_number(self.name)
+        metrics = {
             "batch_items": len(self.call["filled"]),
             "batch_seconds": self.call["seconds"],
             "batch_prompt_tokens": self.call["tokens"]["prompt_tokens"],
             "batch_completion_tokens": self.call["tokens"]["completion_tokens"],
             "batch_cost_usd": self.call["cost_usd"],
         }
-        return [(name, float(value), at, step) for name, value in said.items() if value is not None]
+        return [(name, float(value), at, step) for name, value in metrics.items() if value is not None]
 
 
-def _record(item: Item) -> Record | None:
-    """An item that has `inputs` and `expectations` is a case; its other texts, and where it came from, are its tags."""
+def _build_record(item: Item) -> Record | None:
+    """Return the record of an item that is a case: one with `inputs` and `expectations`; None for any other.
+
+    Its other texts, and where it came from, become tags.
+    """
     inputs, expectations = item.get("inputs"), item.get("expectations")
     if not isinstance(inputs, dict) or not isinstance(expectations, dict):
         return None
@@ -89,11 +102,11 @@ def _record(item: Item) -> Record | None:
     }
 
 
-def likeness(said: Any) -> bytes:
-    """The same for the same JSON. MLflow takes records with the same inputs for one."""
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).digest()[:16]
+def hash_json(value: Any) -> bytes:
+    """Return a digest that is equal for equal JSON. MLflow treats records with equal inputs as the same record."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).digest()[:16]
 
 
-def whole(record: Record) -> bytes:
-    """The same for all of a record that a person reads."""
-    return likeness([record["inputs"], record["expectations"], record["tags"]])
+def hash_record(record: Record) -> bytes:
+    """Return a digest of everything in a record that a person reads."""
+    return hash_json([record["inputs"], record["expectations"], record["tags"]])

@@ -1,219 +1,218 @@
-"""The one room that speaks to MLflow. Its client is heavy and blocks: it is imported here, and called in threads.
+"""The only module that talks to MLflow. Its client is heavy and blocks: it is imported on use, and called in threads.
 
-Datasets go through the client's store and not through `mlflow.genai.datasets`, which does the same by an address that
-holds for the whole process, where runs of a worker may have several, and asks for pandas, which is larger than MLflow.
+Datasets go through the client's store instead of `mlflow.genai.datasets`. That module uses one tracking address for the
+whole process, while the runs of a worker may have several, and requires pandas, which is larger than MLflow.
 """
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from activities.optional_packages import how_to_install
 from quire.request import Mlflow
 
 if TYPE_CHECKING:
     from mlflow.exceptions import MlflowException
 
-INSTALL = "uv sync --extra mlflow"
-KEY = "quire_key"
-"""The tag by which a run or dataset of ours is found again."""
-SETTINGS = {
+KEY_TAG = "quire_key"
+"""The tag that identifies a run or dataset of ours."""
+CLIENT_SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-"""Of MLflow's client, where the person has set no other: it is Temporal that tries again."""
-PAGE = 1000
+"""Environment variables of MLflow's client, unless the user set others. It does not retry, because Temporal does."""
+PAGE_SIZE = 1000
 P = ParamSpec("P")
 R = TypeVar("R")
 Record = dict[str, Any]
 """`{"inputs", "expectations", "tags", "source"}`."""
 Point = tuple[str, float, float, int]
-"""A metric's name, its value, when in seconds since 1970, and at which step."""
+"""A metric's name, value, time in seconds since 1970, and step."""
 
 
 class TrackingError(Exception):
-    """MLflow cannot be told; the words are for the person. `again`: it may be able to later."""
+    """A failed call of MLflow, with a message for the user. `is_retryable`: the same call may succeed later."""
 
-    def __init__(self, message: str, *, again: bool) -> None:
+    def __init__(self, message: str, *, is_retryable: bool) -> None:
         super().__init__(message)
-        self.again = again
+        self.is_retryable = is_retryable
 
 
 class Tracker:
-    """An MLflow server, or a database file in its place. All methods block, and raise MLflow's own errors."""
+    """An MLflow server, or a database file instead of it. All methods block, and raise MLflow's own errors."""
 
-    def __init__(self, said: Mlflow) -> None:
-        for name, value in SETTINGS.items():
+    def __init__(self, settings: Mlflow) -> None:
+        for name, value in CLIENT_SETTINGS.items():
             os.environ.setdefault(name, value)
         from mlflow import MlflowClient
         from mlflow.tracking._tracking_service.utils import _get_store  # pyright: ignore[reportPrivateUsage]
 
-        self.said = said
-        self._client = MlflowClient(tracking_uri=said.tracking_uri)
-        self._store: Any = _get_store(said.tracking_uri)
+        self.settings = settings
+        self._client = MlflowClient(tracking_uri=settings.tracking_uri)
+        self._store: Any = _get_store(settings.tracking_uri)
 
-    def answers(self) -> None:
-        """Ask for something that costs nothing and needs the right to read."""
-        found = self._client.get_experiment_by_name(self.said.experiment)
-        if found is not None and found.lifecycle_stage == "deleted":
-            said = f"the experiment '{self.said.experiment}' is deleted: restore it, or name another"
-            raise TrackingError(said, again=False)
+    def check_connection(self) -> None:
+        """Make a call that is free and needs the right to read. Raises TrackingError if the experiment is deleted."""
+        experiment = self._client.get_experiment_by_name(self.settings.experiment)
+        if experiment is not None and experiment.lifecycle_stage == "deleted":
+            message = f"the experiment '{self.settings.experiment}' is deleted; restore it, or name another"
+            raise TrackingError(message, is_retryable=False)
 
-    def experiment(self) -> str:
-        """The experiment's id; it is made where there is none."""
+    def get_or_create_experiment(self) -> str:
+        """Return the experiment's id."""
         from mlflow.exceptions import MlflowException
 
-        found = self._client.get_experiment_by_name(self.said.experiment)
-        if found is None:
+        name = self.settings.experiment
+        experiment = self._client.get_experiment_by_name(name)
+        if experiment is None:
             try:
-                return self._client.create_experiment(self.said.experiment, artifact_location=self._beside())
-            except MlflowException:  # of two workers that make it, one comes too late
-                found = self._client.get_experiment_by_name(self.said.experiment)
-                if found is None:
+                return self._client.create_experiment(name, artifact_location=self._artifact_folder())
+            except MlflowException:  # another worker created it at the same time
+                experiment = self._client.get_experiment_by_name(name)
+                if experiment is None:
                     raise
-        self.answers()
-        return found.experiment_id
+        self.check_connection()
+        return experiment.experiment_id
 
-    def _beside(self) -> str | None:
-        """Where a database without a server has its files: beside it, not in the worker's current folder."""
-        if not self.said.tracking_uri.startswith("sqlite:"):
+    def _artifact_folder(self) -> str | None:
+        """Return where a database without a server stores files: beside itself, not in the worker's current folder."""
+        if not self.settings.tracking_uri.startswith("sqlite:"):
             return None
-        path = self.said.tracking_uri.removeprefix("sqlite:///")
+        path = self.settings.tracking_uri.removeprefix("sqlite:///")
         return f"{os.path.dirname(os.path.abspath(path))}/mlartifacts"
 
-    def run(self, experiment: str, key: str, name: str, params: Mapping[str, str], tags: Mapping[str, str]) -> str:
-        """The run with this key, found or begun; what it is made from is told once."""
+    def get_or_create_run(
+        self, experiment: str, key: str, name: str, params: Mapping[str, str], tags: Mapping[str, str]
+    ) -> str:
+        """Return the id of the run with this key, and log those of its parameters that are not logged yet."""
         from mlflow.exceptions import MlflowException
 
-        found = self._client.search_runs([experiment], f"tags.{KEY} = '{key}'", max_results=1)
-        run = found[0] if found else self._client.create_run(experiment, run_name=name, tags={**tags, KEY: key})
+        matches = self._client.search_runs([experiment], f"tags.{KEY_TAG} = '{key}'", max_results=1)
+        run = matches[0] if matches else self._client.create_run(experiment, run_name=name, tags={**tags, KEY_TAG: key})
         try:
-            self._params(run.info.run_id, params)
-        except MlflowException:  # of two workers that tell the same, one comes too late
-            self._params(run.info.run_id, params)
+            self._log_params(run.info.run_id, params)
+        except MlflowException:  # another worker logged the same at the same time
+            self._log_params(run.info.run_id, params)
         return run.info.run_id
 
-    def _params(self, run: str, params: Mapping[str, str]) -> None:
+    def _log_params(self, run: str, params: Mapping[str, str]) -> None:
         from mlflow.entities import Param
 
-        there = self._client.get_run(run).data.params
-        left = [Param(field, value) for field, value in params.items() if field not in there]
-        for start in range(0, len(left), 100):
-            self._client.log_batch(run, params=left[start : start + 100])
+        logged = self._client.get_run(run).data.params
+        missing = [Param(field, value) for field, value in params.items() if field not in logged]
+        for start in range(0, len(missing), 100):
+            self._client.log_batch(run, params=missing[start : start + 100])
 
-    def dataset(self, experiment: str, key: str, name: str, tags: Mapping[str, str]) -> str:
-        """The dataset with this key, found or made."""
-        found = self._client.search_datasets(experiment_ids=[experiment], filter_string=f"tags.{KEY} = '{key}'")
-        if found:
-            return str(found[0].dataset_id)
-        return str(self._client.create_dataset(name, experiment_id=experiment, tags={**tags, KEY: key}).dataset_id)
+    def get_or_create_dataset(self, experiment: str, key: str, name: str, tags: Mapping[str, str]) -> str:
+        """Return the id of the dataset with this key."""
+        matches = self._client.search_datasets(experiment_ids=[experiment], filter_string=f"tags.{KEY_TAG} = '{key}'")
+        if matches:
+            return str(matches[0].dataset_id)
+        dataset = self._client.create_dataset(name, experiment_id=experiment, tags={**tags, KEY_TAG: key})
+        return str(dataset.dataset_id)
 
-    def drop_run(self, run: str) -> None:
-        """A run that another worker has begun, too."""
+    def delete_run(self, run: str) -> None:
+        """Delete a run."""
         self._client.delete_run(run)
 
-    def drop_dataset(self, dataset: str) -> None:
-        """The same for a dataset."""
+    def delete_dataset(self, dataset: str) -> None:
+        """Delete a dataset."""
         self._client.delete_dataset(dataset)
 
-    def show_dataset(self, run: str, dataset: str) -> None:
+    def link_dataset(self, run: str, dataset: str) -> None:
         """Show the dataset on the run's page."""
         import json
 
         from mlflow.entities import Dataset, DatasetInput
 
-        known = self._client.get_dataset(dataset)
+        name = self._client.get_dataset(dataset).name
         source = json.dumps({"dataset_id": dataset})
-        # Not its own digest, which changes with every record: the run would have as many datasets as there are batches.
-        shown = Dataset(name=known.name, digest=dataset[-32:], source_type="mlflow_evaluation_dataset", source=source)
-        self._client.log_inputs(run, datasets=[DatasetInput(shown)])
+        # Its own digest changes with every record, so that the run would show as many datasets as there are batches.
+        link = Dataset(name=name, digest=dataset[-32:], source_type="mlflow_evaluation_dataset", source=source)
+        self._client.log_inputs(run, datasets=[DatasetInput(link)])
 
-    def go_on(self, run: str) -> None:
-        """A run that had ended goes on."""
+    def reopen_run(self, run: str) -> None:
+        """Set a run that had ended to running again."""
         if self._client.get_run(run).info.status != "RUNNING":
             self._client.update_run(run, status="RUNNING")
 
-    def points(self, run: str, points: Sequence[Point]) -> None:
-        """Metrics. A point that is there already stays one."""
+    def log_points(self, run: str, points: Sequence[Point]) -> None:
+        """Log metrics. MLflow keeps a point that is logged twice once."""
         from mlflow.entities import Metric
 
         metrics = [Metric(name, value, int(at * 1000), step) for name, value, at, step in points]
         for start in range(0, len(metrics), 1000):
             self._client.log_batch(run, metrics=metrics[start : start + 1000])
 
-    def text(self, run: str, name: str, text: str) -> None:
-        """A file of the run; one of this name is replaced."""
+    def log_text(self, run: str, name: str, text: str) -> None:
+        """Write a file of the run, or replace the one of this name."""
         self._client.log_text(run, text, name)
 
-    def file(self, run: str, path: str, folder: str) -> None:
-        """A file of this machine."""
+    def log_file(self, run: str, path: str, folder: str) -> None:
+        """Copy a file of this machine into a folder of the run."""
         self._client.log_artifact(run, path, folder or None)
 
-    def end(self, run: str, status: str, tags: Mapping[str, str], at: float) -> None:
-        """The run was over at this time, in seconds since 1970."""
+    def end_run(self, run: str, status: str, tags: Mapping[str, str], timestamp: float) -> None:
+        """Set a run's status, and tags, as of `timestamp` in seconds since 1970."""
         for name, value in tags.items():
             self._client.set_tag(run, name, value)
-        began = self._client.get_run(run).info.start_time  # later, where it is logged by hand
-        self._client.set_terminated(run, status, end_time=max(began, int(at * 1000)))
+        started = self._client.get_run(run).info.start_time  # later than `timestamp` if `log-mlflow` logs an old run
+        self._client.set_terminated(run, status, end_time=max(started, int(timestamp * 1000)))
 
-    def records(self, dataset: str) -> Iterator[tuple[str, Record]]:
-        """Id and content of each of a dataset's records; a page is held at a time."""
+    def iter_records(self, dataset: str) -> Iterator[tuple[str, Record]]:
+        """Yield the id and content of each of a dataset's records; only a page of them is in memory."""
         token = None
         while True:
-            page, token = self._store._load_dataset_records(dataset, max_results=PAGE, page_token=token)
+            page, token = self._store._load_dataset_records(dataset, max_results=PAGE_SIZE, page_token=token)
             for record in page:
-                yield (
-                    record.dataset_record_id,
-                    {
-                        "inputs": record.inputs,
-                        "expectations": record.expectations,
-                        "tags": record.tags,
-                    },
-                )
+                content = {"inputs": record.inputs, "expectations": record.expectations, "tags": record.tags}
+                yield record.dataset_record_id, content
             if not token:
                 return
 
-    def merge(self, dataset: str, records: Sequence[Record]) -> None:
-        """Add records; one with the same inputs is replaced."""
+    def upsert_records(self, dataset: str, records: Sequence[Record]) -> None:
+        """Add records; each replaces the one with the same inputs."""
         self._store.upsert_dataset_records(dataset, list(records))
 
-    def take_out(self, dataset: str, ids: Sequence[str]) -> None:
-        """Delete records."""
-        for start in range(0, len(ids), PAGE):
-            self._store.delete_dataset_records(dataset, list(ids[start : start + PAGE]))
+    def delete_records(self, dataset: str, ids: Sequence[str]) -> None:
+        """Delete records by id."""
+        for start in range(0, len(ids), PAGE_SIZE):
+            self._store.delete_dataset_records(dataset, list(ids[start : start + PAGE_SIZE]))
 
-    def address(self, experiment: str, run: str) -> str:
-        """The run's page, or where it is kept."""
-        uri = self.said.tracking_uri
+    def run_address(self, experiment: str, run: str) -> str:
+        """Return the address of the run's page; of a database file, its address and the run's id."""
+        uri = self.settings.tracking_uri
         return f"{uri}/#/experiments/{experiment}/runs/{run}" if uri.startswith("http") else f"{uri} (run {run})"
 
 
-def told(tracking_uri: str, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Do this, with MLflow's errors as TrackingErrors in words."""
+def with_tracking_errors(tracking_uri: str, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Return what `work` returns. Raises TrackingError instead of MLflow's errors, and if MLflow is not installed."""
     try:
         from mlflow.exceptions import MlflowException
     except ImportError:
-        raise TrackingError(f"mlflow is not installed; install it with: {INSTALL}", again=False) from None
+        raise TrackingError(f"mlflow is not installed; {how_to_install('mlflow')}", is_retryable=False) from None
     try:
         return work(*args, **kwargs)
     except MlflowException as error:
-        raise _in_words(error, tracking_uri) from None
+        raise _explain_error(error, tracking_uri) from None
     except ImportError as error:  # the database's driver
-        said = f"{tracking_uri} needs the package {error.name}, or an MLflow server in front of it"
-        raise TrackingError(said, again=False) from None
+        message = f"{tracking_uri} needs the package {error.name}, or an MLflow server in front of it"
+        raise TrackingError(message, is_retryable=False) from None
     except OSError as error:
-        raise TrackingError(f"{tracking_uri}: {error}", again=True) from None
+        raise TrackingError(f"{tracking_uri}: {error}", is_retryable=True) from None
 
 
-def _in_words(error: "MlflowException", tracking_uri: str) -> TrackingError:
-    kind, first = error.error_code, str(error).splitlines()[0][:300]
-    if kind in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
+def _explain_error(error: "MlflowException", tracking_uri: str) -> TrackingError:
+    code, first_line = error.error_code, str(error).splitlines()[0][:300]
+    if code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
         variables = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
-        return TrackingError(f"{tracking_uri} refused the credentials: set {variables}", again=False)
-    if kind in ("ENDPOINT_NOT_FOUND", "NOT_FOUND"):
-        return TrackingError(f"{tracking_uri} is no MLflow server: it answered HTTP 404", again=False)
-    if "failed with exception" in first:  # how MLflow tells that no answer came; the rest is its stack of clients
-        return TrackingError(f"no answer from the MLflow server {tracking_uri}", again=True)
-    wrong = error.get_http_status_code() in range(400, 500) and error.get_http_status_code() not in (408, 409, 429)
-    return TrackingError(f"{tracking_uri}: {first}", again=not wrong)
+        return TrackingError(f"{tracking_uri} refused the credentials; set {variables}", is_retryable=False)
+    if code in ("ENDPOINT_NOT_FOUND", "NOT_FOUND"):
+        return TrackingError(f"{tracking_uri} is no MLflow server: it answered HTTP 404", is_retryable=False)
+    if "failed with exception" in first_line:  # MLflow's words for no answer; the others are its stack of clients
+        return TrackingError(f"no answer from the MLflow server {tracking_uri}", is_retryable=True)
+    status = error.get_http_status_code()
+    is_refused = status in range(400, 500) and status not in (408, 409, 429)
+    return TrackingError(f"{tracking_uri}: {first_line}", is_retryable=not is_refused)

@@ -1,4 +1,4 @@
-"""A document for people to read and sign, as blocks: each recipe says it once, Markdown and Word both show it. Pure."""
+"""Documents for people to read and sign, as blocks: a recipe builds them once, Markdown and Word render them. Pure."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 BOX = "\u2610"
-"""An empty box, to be ticked by hand."""
+"""An empty box to tick by hand."""
 
 
 @dataclass(frozen=True)
 class Title:
-    """The document's own."""
+    """The title of the document."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Heading:
-    """Level 1 is a chapter, 2 an item (written by the form itself), 3 a part of an item."""
+    """A heading. Level 1 is a chapter, 2 an item (the output format writes it), 3 a part of an item."""
 
     text: str
     level: int
@@ -34,14 +34,14 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Fields:
-    """Names and what they stand for."""
+    """Pairs of a name and its value."""
 
     rows: Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class Entries:
-    """A list below its name; `boxes` are to be ticked."""
+    """A list below its label; with `boxes`, each entry has a box to tick."""
 
     entries: Sequence[str]
     label: str = ""
@@ -50,7 +50,7 @@ class Entries:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows below a head; `widths` are shares of the page, equal ones where they are not given."""
+    """Rows below a head. `widths` are shares of the page; columns are equal if there are none."""
 
     head: Sequence[str]
     rows: Iterable[Sequence[str]]
@@ -59,19 +59,19 @@ class Table:
 
 @dataclass(frozen=True)
 class PageBreak:
-    """What follows begins on a new page."""
+    """The start of a new page."""
 
 
 Block = Title | Heading | Paragraph | Fields | Entries | Table | PageBreak
 
 
 @dataclass(frozen=True)
-class About:
-    """What is known of the run that made the document."""
+class RunInfo:
+    """Facts about the run that made the document."""
 
     run: str
     date: str | None
-    """When it began, in UTC."""
+    """When the run began, in UTC."""
     model: str
     verdict: str
     items: int
@@ -80,85 +80,85 @@ class About:
     simulated: bool
 
 
-def title_page(title: str, facts: Mapping[str, Any], about: About) -> Iterator[Block]:
-    """What was made, from what, by whom, and how it ended."""
+def build_title_page(title: str, facts: Mapping[str, Any], about: RunInfo) -> Iterator[Block]:
+    """Yield the first page: what was made, from what, by which model, and how the run ended."""
     yield Title(title)
     if about.simulated:
         yield Paragraph("SIMULATED: this text was made by the offline simulator, not by a model.", strong=True)
-    rows = [(label(name), shown(value)) for name, value in facts.items()]
+    rows = [(format_label(name), format_value(value)) for name, value in facts.items()]
     if about.date:
         rows.append(("Date of the run", about.date))
     rows += [("Run", about.run), ("Model", about.model), ("Verdict", about.verdict)]
-    yield Fields([*rows, (label(about.noun), f"{about.items} of {about.target}")])
+    yield Fields([*rows, (format_label(about.noun), f"{about.items} of {about.target}")])
 
 
-def signatures() -> Table:
-    """Where those who answer for a document sign it."""
+def build_signature_table() -> Table:
+    """Return the table in which those responsible for a document sign it."""
     rows = [(role, "", "", "") for role in ("Prepared by", "Reviewed by", "Approved by")]
     return Table(("", "Name", "Date", "Signature"), rows, (3, 5, 3, 5))
 
 
-def source(provenance: Mapping[str, Any]) -> str:
-    """Who wrote an item."""
+def describe_source(provenance: Mapping[str, Any]) -> str:
+    """Return who wrote an item: a model, the simulator or a template."""
     if provenance["source"] == "fallback":
         return "template, no model wrote it"
-    made = "simulator, as" if provenance["simulated"] else "model"
-    return f"{made} {provenance['model']}, batch {provenance['batch']}"
+    author = "simulator, as" if provenance["simulated"] else "model"
+    return f"{author} {provenance['model']}, batch {provenance['batch']}"
 
 
-def laid_out(fields: Mapping[str, Any]) -> Iterator[Block]:
-    """Any item in a readable way: what is short as fields, lists as lists, lists of objects as tables."""
-    gathered: list[tuple[str, str]] = []
-    for name, value in _spread(fields):
-        table = _table(value)
+def build_item_blocks(fields: Mapping[str, Any]) -> Iterator[Block]:
+    """Yield any item in a readable way: short values as fields, lists as lists, lists of objects as tables."""
+    pending: list[tuple[str, str]] = []
+    for name, value in _flatten_fields(fields):
+        table = _build_table(value)
         if table is None and not _is_list_of_texts(value):
-            gathered.append((name, shown(value)))
+            pending.append((name, format_value(value)))
             continue
-        if gathered:
-            yield Fields(gathered)
-            gathered = []
+        if pending:
+            yield Fields(pending)
+            pending = []
         if table is None:
-            yield Entries([shown(entry) for entry in value], name)
+            yield Entries([format_value(entry) for entry in value], name)
         else:
             yield Paragraph(name, strong=True)
             yield table
-    if gathered:
-        yield Fields(gathered)
+    if pending:
+        yield Fields(pending)
 
 
-def _spread(fields: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Every field that says something, by its label; an object's own in its place."""
+def _flatten_fields(fields: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the label and value of every field that is not empty; an object's fields take its place."""
     for name, value in fields.items():
         if name == "provenance":
-            yield "Source", source(value)
+            yield "Source", describe_source(value)
         elif isinstance(value, dict):
-            for inner, part in _spread(cast(dict[str, Any], value)):
-                yield f"{label(name)}: {inner[:1].lower()}{inner[1:]}", part
+            for inner, part in _flatten_fields(cast(dict[str, Any], value)):
+                yield f"{format_label(name)}: {inner[:1].lower()}{inner[1:]}", part
         elif value is not None and value not in ("", []):
-            yield label(name), value
+            yield format_label(name), value
 
 
 def _is_list_of_texts(value: Any) -> bool:
     return isinstance(value, list) and not any(isinstance(part, dict | list) for part in cast(list[Any], value))
 
 
-def _table(value: Any) -> Table | None:
+def _build_table(value: Any) -> Table | None:
     if not isinstance(value, list) or not all(isinstance(part, dict) for part in cast(list[Any], value)):
         return None
     parts = cast(list[dict[str, Any]], value)
     names = list(dict.fromkeys(name for part in parts for name in part))
-    rows = [[shown(part.get(name)) for name in names] for part in parts]
-    return Table([label(name) for name in names], rows) if names else None
+    rows = [[format_value(part.get(name)) for name in names] for part in parts]
+    return Table([format_label(name) for name in names], rows) if names else None
 
 
-def label(name: str) -> str:
-    """A field's name as a person writes it."""
+def format_label(name: str) -> str:
+    """Return a field's name as a person writes it: `test_case` is `Test case`."""
     words = name.replace("_", " ").strip()
     return words[:1].upper() + words[1:]
 
 
-def shown(value: Any) -> str:
-    """A value as a person reads it."""
+def format_value(value: Any) -> str:
+    """Return a value as a person reads it; what has no plain form is JSON."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -166,8 +166,8 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list) and _is_list_of_texts(value):
-        return "; ".join(shown(part) for part in cast(list[Any], value))
+        return "; ".join(format_value(part) for part in cast(list[Any], value))
     parts = cast(dict[str, Any], value if isinstance(value, dict) else {})
     if parts and not any(isinstance(part, dict | list) for part in parts.values()):
-        return "; ".join(f"{name}: {shown(part)}" for name, part in parts.items())
+        return "; ".join(f"{name}: {format_value(part)}" for name, part in parts.items())
     return json.dumps(value, ensure_ascii=False)

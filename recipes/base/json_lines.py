@@ -1,4 +1,4 @@
-"""Input files of one JSON object a line, with errors that name the line. Pure."""
+"""Parse input files of one JSON object per line; errors name the line. Pure."""
 
 import json
 from collections.abc import Iterator
@@ -7,12 +7,12 @@ from typing import Any, cast
 from recipes.base.recipe import InputError
 
 
-def objects(
+def parse_json_lines(
     text: str, document: str, field: str, form: str = "a line is an object"
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Each object with the number of its line; empty lines are passed over. `form` says how a line should look.
+    """Yield each object with the number of its line; empty lines are skipped. Raises InputError.
 
-    Lines end with a line feed and nothing else: U+2028 may stand in JSON.
+    `form` says in the error what a line looks like. Only a line feed ends a line: JSON may contain U+2028.
     """
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():

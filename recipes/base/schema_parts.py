@@ -1,4 +1,4 @@
-"""Pieces of JSON Schema that recipes put theirs together from, and what providers take."""
+"""JSON Schema building blocks of recipes, and what providers accept in strict mode."""
 
 from typing import Any, cast
 
@@ -17,24 +17,24 @@ PROVENANCE: dict[str, Any] = {
     },
     "required": ["source", "model", "batch", "attempt", "simulated"],
 }
-"""Where an item came from; the last two are said of one that was kept although it is like another."""
+"""Where an item came from. Only an item that stays although it duplicates another has the last two fields."""
 
 
 def closed(fields: dict[str, Any]) -> dict[str, Any]:
-    """An object schema as strict structured output wants it: every field required, no other allowed."""
+    """Return an object schema fit for strict structured output: every field required, no other allowed."""
     return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
 
 
-def strict(schema: Any) -> bool:
-    """Whether providers take this schema in strict mode: every object closed, every field required."""
+def is_strict(schema: Any) -> bool:
+    """Return True if providers accept this schema in strict mode: every object closed, every field required."""
     if isinstance(schema, list):
-        return all(strict(part) for part in cast(list[Any], schema))
+        return all(is_strict(part) for part in cast(list[Any], schema))
     if not isinstance(schema, dict):
         return True
-    said = cast(dict[str, Any], schema)
-    if said.get("type") == "object" or "properties" in said:
-        fields = said.get("properties", {})
-        if said.get("additionalProperties") is not False or set(said.get("required", [])) != set(fields):
+    parts = cast(dict[str, Any], schema)
+    if parts.get("type") == "object" or "properties" in parts:
+        fields = parts.get("properties", {})
+        if parts.get("additionalProperties") is not False or set(parts.get("required", [])) != set(fields):
             return False
-        return all(strict(part) for part in fields.values())
-    return all(strict(part) for part in said.values())
+        return all(is_strict(part) for part in fields.values())
+    return all(is_strict(part) for part in parts.values())

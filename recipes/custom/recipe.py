@@ -1,33 +1,40 @@
-"""Somebody's own artifact, described in a request without code."""
+"""An artifact of your own, described in the request, without code."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 import jsonschema_rs
 from pydantic import Field, StrictStr
 
-from quire.lazy_sequence import Lazily
+from quire.lazy_sequence import LazySequence
 from quire.progress import Group
 from quire.request import Part, Request
 from quire.slots import Slot
-from recipes.base.recipe import ANSWER_FORM, Around, InputError, Item, Recipe, listing
-from recipes.custom.item_schema import usable, with_slot
-from recipes.custom.slot_sources import Place, Places, Slots, Stretch, missing, read_rows, stretches
-from recipes.custom.templates import Templates, attributes
+from recipes.base.recipe import ANSWER_FORM, BatchContext, InputError, Item, Recipe, listing
+from recipes.custom.item_schema import add_slot_number, prepare_schema
+from recipes.custom.slot_sources import (
+    DraftRange,
+    SlotDrafts,
+    SlotSource,
+    list_draft_ranges,
+    missing_column_message,
+    read_rows,
+)
+from recipes.custom.templates import Templates, list_attributes
 
 COMMON = ("params", "documents", "total")
-OWN = (*COMMON, "number", "index", "count", "row", "entry", "group")
+"""Variables that all templates can read."""
 
 
 class Check(Part):
-    """A rule that every item keeps."""
+    """A condition that every item must meet."""
 
     that: StrictStr = Field(min_length=1, description="a condition on `item`, such as item.price > 0")
-    say: StrictStr = Field(min_length=1, description="what the model is told where it does not hold")
+    say: StrictStr = Field(min_length=1, description="what the model is told if the condition does not hold")
 
 
 class CustomInputs(Part):
-    """The whole recipe: item, prompt, slots, and what is done when something is wrong."""
+    """The inputs, which are the whole recipe: item, prompt, slots, checks and fallback."""
 
     item: dict[str, Any] = Field(
         description="JSON Schema of one item, an object",
@@ -36,8 +43,8 @@ class CustomInputs(Part):
     instructions: StrictStr = Field(
         min_length=1, description="template: what is made and how; the same for all batches"
     )
-    prompt: StrictStr = Field(min_length=1, description="template: one slot's own part")
-    slots: Slots
+    prompt: StrictStr = Field(min_length=1, description="template: the line of one slot")
+    slots: SlotSource
     noun: StrictStr = Field(default="items", pattern=r"^[a-z][a-z_]*$", description="what the items are called")
     documents: dict[str, StrictStr] = Field(
         default_factory=dict, description="files that templates read: .txt, .md, .pdf, .docx"
@@ -45,178 +52,185 @@ class CustomInputs(Part):
     params: dict[str, Any] = Field(default_factory=dict, description="values that templates read")
     fallback: dict[str, Any] | None = Field(default=None, description="templates of an item that the model cannot make")
     unique: tuple[StrictStr, ...] = Field(default=(), description="fields that no two items share")
-    checks: tuple[Check, ...] = Field(default=(), description="rules that every item keeps")
+    checks: tuple[Check, ...] = Field(default=(), description="conditions that every item must meet")
 
 
 class Custom(Recipe):
-    """What the request describes."""
+    """The artifact that the request describes."""
 
     name: ClassVar[str] = "custom"
     Inputs: ClassVar[type[Part]] = CustomInputs
 
     def __init__(self, request: Request, texts: Mapping[str, str], documents: Mapping[str, str]) -> None:
         super().__init__(request, texts, documents)
-        self.said = cast(CustomInputs, self.inputs)
-        self.noun = self.said.noun
-        self.item = usable(self.said.item, "inputs.item")
+        self.parameters = cast(CustomInputs, self.inputs)
+        self.noun = self.parameters.noun
+        self.schema = prepare_schema(self.parameters.item, "inputs.item")
         self.templates = Templates()
-        rows = read_rows(texts["slots.rows"], documents["slots.rows"], self.said.slots) if self.said.slots.rows else []
-        self.places = self._limited(stretches(self.said.slots, rows))
-        self._check_names(rows)
-        self.compared = self.said.unique
-        self.group_word = "Group" if self.said.slots.groups else ""
-        self._system = self._instructions()
+        source = self.parameters.slots
+        rows = read_rows(texts["slots.rows"], documents["slots.rows"], source) if source.rows else []
+        self.drafts = self._limit_to_target(list_draft_ranges(source, rows))
+        self._check_templates(rows)
+        self.compared = self.parameters.unique
+        self.group_word = "Group" if source.groups else ""
+        self._system = self._render_instructions()
 
     @classmethod
     def files(cls, inputs: Part) -> dict[str, str]:
-        said = cast(CustomInputs, inputs)
-        rows = {"slots.rows": said.slots.rows} if said.slots.rows else {}
-        return rows | {f"documents.{name}": path for name, path in said.documents.items()}
+        parameters = cast(CustomInputs, inputs)
+        rows = {"slots.rows": parameters.slots.rows} if parameters.slots.rows else {}
+        return rows | {f"documents.{name}": path for name, path in parameters.documents.items()}
 
     @classmethod
     def defaults_for(cls, inputs: Part) -> dict[str, Any]:
-        said = cast(CustomInputs, inputs)
-        laid: dict[str, Any] = {"on_failure": "fallback"} if said.fallback else {}
-        return laid | ({"duplicates": {"method": "exact", "fields": list(said.unique)}} if said.unique else {})
+        parameters = cast(CustomInputs, inputs)
+        defaults: dict[str, Any] = {}
+        if parameters.fallback:
+            defaults["on_failure"] = "fallback"
+        if parameters.unique:
+            defaults["duplicates"] = {"method": "exact", "fields": list(parameters.unique)}
+        return defaults
 
     # Checks before anything is paid for ----------------------------------------------------------------------------
 
-    def _limited(self, found: Sequence[Stretch]) -> Places:
-        wanted, there = self.request.target, Places(found)
-        if wanted is not None and wanted > len(there):
-            raise InputError("target", f"inputs.slots make {len(there)}; target can only be smaller")
-        limited = Places(found, wanted)
-        seen: set[str] = set()
-        for place in limited if self.said.slots.count is None else ():
-            if place.key in seen:
-                raise InputError("inputs.slots.key", f"two items would have the id '{place.key}'")
-            seen.add(place.key)
-        return limited
+    def _limit_to_target(self, ranges: Sequence[DraftRange]) -> SlotDrafts:
+        """Return the first `target` drafts, or all. Raises InputError if two have the same id."""
+        target, drafts = self.request.target, SlotDrafts(ranges)
+        if target is not None and target > len(drafts):
+            raise InputError("target", f"inputs.slots make {len(drafts)}; target can only be smaller")
+        drafts = SlotDrafts(ranges, target)
+        keys: set[str] = set()
+        for draft in drafts if self.parameters.slots.count is None else ():
+            if draft.key in keys:
+                raise InputError("inputs.slots.key", f"two items would have the id '{draft.key}'")
+            keys.add(draft.key)
+        return drafts
 
-    def _check_names(self, rows: Sequence[dict[str, Any]]) -> None:
-        self.templates.names(self.said.instructions, COMMON, "inputs.instructions")
-        own = (*COMMON, "number", *self.places[0].values)
-        self.templates.names(self.said.prompt, own, "inputs.prompt")
-        for name in attributes(self.said.prompt, "row"):
+    def _check_templates(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Raise InputError if a template, check or fallback uses a variable, column or field that does not exist."""
+        parameters = self.parameters
+        self.templates.check_names(parameters.instructions, COMMON, "inputs.instructions")
+        names = (*COMMON, "number", *self.drafts[0].values)
+        self.templates.check_names(parameters.prompt, names, "inputs.prompt")
+        for name in list_attributes(parameters.prompt, "row"):
             for number, row in enumerate(rows, 1):
                 if name not in row:
-                    raise InputError("inputs.prompt", missing(self.documents["slots.rows"], name, number, row))
-        for index, check in enumerate(self.said.checks):
+                    message = missing_column_message(self.documents["slots.rows"], name, number, row)
+                    raise InputError("inputs.prompt", message)
+        for index, check in enumerate(parameters.checks):
             field = f"inputs.checks.{index}.that"
-            self.templates.names(f"{{{{ {check.that} }}}}", (*own, "item"), field)
-            self._known(attributes(check.that, "item"), field)
-        self._known(self.said.unique, "inputs.unique")
-        if self.said.fallback is not None:
-            self._known(self.said.fallback, "inputs.fallback")
-            first = self._slot(1, self.places[0])
-            faults = self._template_faults(first)
-            if faults:
+            self.templates.check_names(f"{{{{ {check.that} }}}}", (*names, "item"), field)
+            self._check_fields(list_attributes(check.that, "item"), field)
+        self._check_fields(parameters.unique, "inputs.unique")
+        if parameters.fallback is not None:
+            self._check_fields(parameters.fallback, "inputs.fallback")
+            if faults := self._find_fallback_faults(self.build_slot(1)):
                 raise InputError("inputs.fallback", f"the template does not make an item: {faults[0]}")
 
-    def _known(self, names: Sequence[str] | Mapping[str, Any], field: str) -> None:
+    def _check_fields(self, names: Sequence[str] | Mapping[str, Any], field: str) -> None:
+        fields = self.schema["properties"]
         for name in names:
-            if name not in self.item["properties"]:
-                raise InputError(field, f"an item has no field '{name}'; it has: {', '.join(self.item['properties'])}")
+            if name not in fields:
+                raise InputError(field, f"an item has no field '{name}'; it has: {', '.join(fields)}")
 
-    def _template_faults(self, slot: Slot) -> list[str]:
-        item = self.fallback(slot, Around()) or {}
-        validator = jsonschema_rs.validator_for(with_slot(self.item), offline=True)
+    def _find_fallback_faults(self, slot: Slot) -> list[str]:
+        item = self.fallback(slot, BatchContext()) or {}
+        validator = jsonschema_rs.validator_for(add_slot_number(self.schema), offline=True)
         return [error.message for error in validator.iter_errors(item)] or self.faults(item, slot)
 
     # The plan ------------------------------------------------------------------------------------------------------
 
     def default_target(self) -> int:
-        return len(self.places)
+        return len(self.drafts)
 
     def groups(self, target: int) -> list[Group]:
-        return [Group(name=name, target=count) for name, count in self.places.groups()]
+        return [Group(name=name, target=count) for name, count in self.drafts.count_by_group()]
 
     def lay_out(self, sizes: Sequence[int]) -> tuple[Sequence[Slot], list[str]]:
-        laid = Laid(self)
-        for _ in laid:  # a template that fails for one slot must fail before anything is paid for
+        slots = CustomSlots(self)
+        for _ in slots:  # a template that fails for any slot must fail before anything is paid for
             pass
-        return laid, []
+        return slots, []
 
-    def slot(self, number: int) -> Slot:
-        """A slot by its number."""
-        return self._slot(number, self.places[number - 1])
-
-    def _slot(self, number: int, place: Place) -> Slot:
-        values = {**self._common(), **place.values, "number": number}
-        brief = self.templates.render(self.said.prompt, values, "inputs.prompt")
+    def build_slot(self, number: int) -> Slot:
+        """Return a slot by its number. Raises InputError if its prompt cannot be rendered, or is empty."""
+        draft = self.drafts[number - 1]
+        values = {**self._common_values(), **draft.values, "number": number}
+        brief = self.templates.render(self.parameters.prompt, values, "inputs.prompt")
         if not brief:
-            raise InputError("inputs.prompt", f"the template is empty for slot {place.key}")
-        return Slot(number=number, key=place.key, brief=brief, data=place.values)
+            raise InputError("inputs.prompt", f"the template is empty for slot {draft.key}")
+        return Slot(number=number, key=draft.key, brief=brief, data=draft.values)
 
-    def _common(self) -> dict[str, Any]:
-        documents = {name: self.texts[f"documents.{name}"] for name in self.said.documents}
-        return {"params": self.said.params, "documents": documents, "total": len(self.places)}
+    def _common_values(self) -> dict[str, Any]:
+        documents = {name: self.texts[f"documents.{name}"] for name in self.parameters.documents}
+        return {"params": self.parameters.params, "documents": documents, "total": len(self.drafts)}
 
-    def _instructions(self) -> str:
-        said = self.templates.render(self.said.instructions, self._common(), "inputs.instructions")
-        return f"{said}\n{ANSWER_FORM}"
+    def _render_instructions(self) -> str:
+        text = self.templates.render(self.parameters.instructions, self._common_values(), "inputs.instructions")
+        return f"{text}\n{ANSWER_FORM}"
 
-    def _values(self, slot: Slot) -> dict[str, Any]:
-        return {**self._common(), **slot.data, "number": slot.number}
+    def _slot_values(self, slot: Slot) -> dict[str, Any]:
+        return {**self._common_values(), **slot.data, "number": slot.number}
 
-    # The prompt, and what comes back -------------------------------------------------------------------------------
+    # The prompt and the answer -------------------------------------------------------------------------------------
 
     def system(self) -> str:
         return self._system
 
-    def task(self, slots: Sequence[Slot], around: Around) -> str:
+    def task(self, slots: Sequence[Slot], context: BatchContext) -> str:
         return f"Make exactly {len(slots)} of them, one for each slot:\n{listing(slots)}"
 
     def item_schema(self, slots: Sequence[Slot]) -> dict[str, Any]:
-        return with_slot(self.item)
+        return add_slot_number(self.schema)
 
     def faults(self, item: Item, slot: Slot) -> list[str]:
-        return list(self._broken(item, slot))
+        values = {**self._slot_values(slot), "item": item}
+        checks = enumerate(self.parameters.checks)
+        return [check.say for index, check in checks if not self._is_met(check, index, values)]
 
-    def _broken(self, item: Item, slot: Slot) -> Iterator[str]:
-        values = {**self._values(slot), "item": item}
-        for index, check in enumerate(self.said.checks):
-            try:
-                kept = self.templates.holds(check.that, values, f"inputs.checks.{index}.that")
-            except InputError:
-                kept = False  # such as a comparison of a field that this item leaves out
-            if not kept:
-                yield check.say
+    def _is_met(self, check: Check, index: int, values: Mapping[str, Any]) -> bool:
+        try:
+            return self.templates.is_true(check.that, values, f"inputs.checks.{index}.that")
+        except InputError:
+            return False  # such as a comparison of a field that this item leaves out
 
-    def fallback(self, slot: Slot, around: Around) -> Item | None:
-        if self.said.fallback is None:
+    def fallback(self, slot: Slot, context: BatchContext) -> Item | None:
+        if self.parameters.fallback is None:
             return None
-        values = self._values(slot)
-        made = {
-            name: self._filled(part, values, f"inputs.fallback.{name}") for name, part in self.said.fallback.items()
+        values = self._slot_values(slot)
+        fields = {
+            name: self._render_parts(part, values, f"inputs.fallback.{name}")
+            for name, part in self.parameters.fallback.items()
         }
-        return {"slot": slot.number, **made}
+        return {"slot": slot.number, **fields}
 
-    def _filled(self, part: Any, values: Mapping[str, Any], field: str) -> Any:
+    def _render_parts(self, part: Any, values: Mapping[str, Any], field: str) -> Any:
         if isinstance(part, str):
             return self.templates.render(part, values, field)
         if isinstance(part, list):
-            return [self._filled(inner, values, field) for inner in cast(list[Any], part)]
+            return [self._render_parts(inner, values, field) for inner in cast(list[Any], part)]
         if isinstance(part, dict):
-            return {key: self._filled(inner, values, field) for key, inner in cast(dict[str, Any], part).items()}
+            return {key: self._render_parts(inner, values, field) for key, inner in cast(dict[str, Any], part).items()}
         return part
 
-    def chapter(self, item: Item) -> str:
-        return item["id"].rpartition("/")[0] if self.said.slots.groups else ""
+    # The artifact --------------------------------------------------------------------------------------------------
 
-    def finished_schema(self, slots: Sequence[Slot]) -> dict[str, Any]:
-        schema = super().finished_schema(slots)
+    def artifact_schema(self, slots: Sequence[Slot]) -> dict[str, Any]:
+        schema = super().artifact_schema(slots)
         return {key: part for key, part in schema.items() if key not in ("minProperties", "maxProperties")}
 
+    def chapter(self, item: Item) -> str:
+        return item["id"].rpartition("/")[0] if self.parameters.slots.groups else ""
 
-class Laid(Lazily[Slot]):
-    """A custom recipe's slots."""
+
+class CustomSlots(LazySequence[Slot]):
+    """The slots of a custom recipe, each rendered on demand."""
 
     def __init__(self, recipe: Custom) -> None:
         self._recipe = recipe
 
     def __len__(self) -> int:
-        return len(self._recipe.places)
+        return len(self._recipe.drafts)
 
-    def made(self, at: int) -> Slot:
-        return self._recipe.slot(at + 1)
+    def build_entry(self, position: int) -> Slot:
+        return self._recipe.build_slot(position + 1)

@@ -1,4 +1,4 @@
-"""Prompt templates and checks from users: minijinja, strict about names, stopped by fuel."""
+"""Users' prompt templates and checks: minijinja, strict about names, limited by fuel."""
 
 import json
 import re
@@ -10,11 +10,11 @@ import minijinja
 from recipes.base.recipe import InputError
 
 FUEL = 1_000_000
-"""Steps that one rendering may take: some tenths of a second."""
+"""Steps that a rendering may take: some tenths of a second."""
 
 
 class Templates:
-    """Renders what users wrote. They get plain values only: attributes of Python objects would be within reach."""
+    """Renders users' templates. They get plain values only, because templates can read any Python attribute."""
 
     def __init__(self) -> None:
         self._env = minijinja.Environment(
@@ -27,31 +27,31 @@ class Templates:
         )
 
     def render(self, template: str, values: Mapping[str, Any], field: str) -> str:
-        """The text; InputError in words for whatever is wrong with the template."""
-        return str(self._safely(lambda: self._env.render_str(template, **values), field)).strip()
+        """Return the template's text. Raises InputError for any fault of the template."""
+        return str(self._run_safely(lambda: self._env.render_str(template, **values), field)).strip()
 
-    def holds(self, expression: str, values: Mapping[str, Any], field: str) -> bool:
-        """Whether a condition is true."""
-        return bool(self._safely(lambda: self._env.eval_expr(expression, **values), field))
+    def is_true(self, expression: str, values: Mapping[str, Any], field: str) -> bool:
+        """Return True if a condition holds. Raises InputError for any fault of the condition."""
+        return bool(self._run_safely(lambda: self._env.eval_expr(expression, **values), field))
 
-    def names(self, template: str, known: Iterable[str], field: str) -> None:
-        """Raise InputError where a template uses a name that nothing defines."""
-        there = sorted(known)
-        used: set[str] = self._safely(lambda: set(self._env.undeclared_variables_in_str(template)), field)
-        for name in sorted(used - set(there) - set(self._env.globals)):
-            raise InputError(field, f"unknown variable '{name}'; there are: {', '.join(there)}")
+    def check_names(self, template: str, names: Iterable[str], field: str) -> None:
+        """Raise InputError if a template uses a variable that is not among `names`."""
+        defined = sorted(names)
+        used: set[str] = self._run_safely(lambda: set(self._env.undeclared_variables_in_str(template)), field)
+        for name in sorted(used - set(defined) - set(self._env.globals)):
+            raise InputError(field, f"unknown variable '{name}'; known are: {', '.join(defined)}")
 
-    def _safely(self, work: Callable[[], Any], field: str) -> Any:
+    def _run_safely(self, work: Callable[[], Any], field: str) -> Any:
         try:
             return work()
         except minijinja.TemplateError as error:
-            said = str(error).split("\n", 1)[0].replace("(in <string>", "(in the template")
-            if "ran out of fuel" in said:
-                said = "the template does not come to an end: it takes more than a million steps"
-            raise InputError(field, said.removeprefix("undefined value: ")) from None
+            message = str(error).split("\n", 1)[0].replace("(in <string>", "(in the template")
+            if "ran out of fuel" in message:
+                message = "the template does not come to an end: it takes more than a million steps"
+            raise InputError(field, message.removeprefix("undefined value: ")) from None
 
 
-def attributes(template: str, of: str) -> list[str]:
-    """The fields of `of` that a template reads: `row.price`, `row['price']`."""
-    found = re.findall(rf"\b{of}(?:\.([A-Za-z_]\w*)|\[\s*['\"]([^'\"]+)['\"]\s*\])", template)
-    return list(dict.fromkeys(dotted or quoted for dotted, quoted in found))
+def list_attributes(template: str, variable: str) -> list[str]:
+    """Return the fields of `variable` that a template reads: `row.price`, `row['price']`."""
+    matches = re.findall(rf"\b{variable}(?:\.([A-Za-z_]\w*)|\[\s*['\"]([^'\"]+)['\"]\s*\])", template)
+    return list(dict.fromkeys(dotted or quoted for dotted, quoted in matches))

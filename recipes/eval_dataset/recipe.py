@@ -1,4 +1,4 @@
-"""Evaluation cases by category, for `mlflow.genai.evaluate` and its like (seed 003)."""
+"""Evaluation cases by category, for `mlflow.genai.evaluate` and similar tools."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,29 +10,17 @@ from pydantic import Field, StrictInt, StrictStr, field_validator
 from quire.progress import Group
 from quire.request import Part, Request
 from quire.slots import Slot
-from recipes.base.recipe import (
-    ANSWER_FORM,
-    PROVENANCE,
-    SLOT,
-    TEXT,
-    Around,
-    InputError,
-    Item,
-    Made,
-    Question,
-    Recipe,
-    closed,
-    listing,
-)
+from recipes.base.recipe import ANSWER_FORM, BatchContext, FilledSlot, InputError, Item, Question, Recipe, listing
+from recipes.base.schema_parts import PROVENANCE, SLOT, TEXT, closed
 
 MOST_SCENARIOS = 40
-"""Scenarios that one planning call is asked for; larger categories go through them more than once."""
-SAMPLED = 5
-"""`judge: sample` looks at every fifth batch."""
+"""Scenarios that a planning call is asked for; larger categories use each more than once."""
+SAMPLE_INTERVAL = 5
+"""`judge: sample` reviews every fifth batch."""
 
 
 class Category(Part):
-    """One kind of case."""
+    """A kind of case."""
 
     name: StrictStr = Field(min_length=1, description="what this kind of case is called")
     description: StrictStr = Field(min_length=1, description="what these cases test")
@@ -44,7 +32,7 @@ class Category(Part):
 
 
 class EvalInputs(Part):
-    """The categories, and how cases are planned and judged."""
+    """The inputs of an evaluation dataset: its categories, and how cases are planned and judged."""
 
     categories: tuple[Category, ...] = Field(min_length=1, description="the kinds of case")
     max_items: Annotated[StrictInt, Field(ge=1)] | None = Field(default=None, description="caps the whole")
@@ -58,16 +46,16 @@ class EvalInputs(Part):
 
     @field_validator("categories")
     @classmethod
-    def _once(cls, value: tuple[Category, ...]) -> tuple[Category, ...]:
+    def _check_unique(cls, value: tuple[Category, ...]) -> tuple[Category, ...]:
         names = [category.name for category in value]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise ValueError(f"two categories are called '{twice}'")
+        duplicate = next((name for name in names if names.count(name) > 1), None)
+        if duplicate is not None:
+            raise ValueError(f"two categories are called '{duplicate}'")
         return value
 
 
 class EvalDataset(Recipe):
-    """One case a slot, the categories' slots one after another. A prompt's size does not depend on the run's."""
+    """A case per slot, category after category. The size of a prompt does not depend on the size of the run."""
 
     name: ClassVar[str] = "eval_dataset"
     noun = "cases"
@@ -84,18 +72,18 @@ class EvalDataset(Recipe):
 
     def __init__(self, request: Request, texts: Mapping[str, str], documents: Mapping[str, str]) -> None:
         super().__init__(request, texts, documents)
-        self.said = cast(EvalInputs, self.inputs)
-        self.counts = self._counts()
+        self.parameters = cast(EvalInputs, self.inputs)
+        self.counts = self._count_cases()
         if request.target not in (None, sum(self.counts)):
-            raise InputError("target", f"leave it out: the categories' counts make {sum(self.counts)}")
+            raise InputError("target", f"leave it out: the categories' counts add up to {sum(self.counts)}")
 
-    def _counts(self) -> list[int]:
-        """Cases of each category; a cap takes from all in proportion, and leaves each its share to the item."""
-        wanted = [category.count for category in self.said.categories]
-        most = self.said.max_items
-        if most is None or sum(wanted) <= most:
-            return wanted
-        ends = [round(end * most / sum(wanted)) for end in accumulate(wanted)]
+    def _count_cases(self) -> list[int]:
+        """Return the cases of each category; `max_items` reduces all in proportion, and the sum is exact."""
+        counts = [category.count for category in self.parameters.categories]
+        most = self.parameters.max_items
+        if most is None or sum(counts) <= most:
+            return counts
+        ends = [round(end * most / sum(counts)) for end in accumulate(counts)]
         return [end - start for start, end in zip([0, *ends], ends, strict=False)]
 
     def default_target(self) -> int:
@@ -104,36 +92,37 @@ class EvalDataset(Recipe):
     def groups(self, target: int) -> list[Group]:
         return [
             Group(name=category.name, target=count)
-            for category, count in zip(self.said.categories, self.counts, strict=True)
+            for category, count in zip(self.parameters.categories, self.counts, strict=True)
             if count
         ]
 
     def lay_out(self, sizes: Sequence[int]) -> tuple[list[Slot], list[str]]:
         slots: list[Slot] = []
-        for place, (category, count) in enumerate(zip(self.said.categories, self.counts, strict=True)):
+        for position, (category, count) in enumerate(zip(self.parameters.categories, self.counts, strict=True)):
             example = f" Such as: {category.example_inputs}." if category.example_inputs else ""
             slots += [
                 Slot(
                     number=len(slots) + index,
                     key=f"{category.name}/{index}",
                     brief=f"{category.name}, case {index}: {category.description}.{example}",
-                    data={"category": place, "index": index},
+                    data={"category": position, "index": index},
                 )
                 for index in range(1, count + 1)
             ]
-        wanted = sum(category.count for category in self.said.categories)
-        left_out = wanted - len(slots)
-        return slots, [f"max_items {self.said.max_items} leaves out {left_out} of {wanted} cases"] if left_out else []
+        requested = sum(category.count for category in self.parameters.categories)
+        omitted = requested - len(slots)
+        warning = f"max_items {self.parameters.max_items} leaves out {omitted} of {requested} cases"
+        return slots, [warning] if omitted else []
 
-    def _key(self, place: int) -> str:
-        slug = re.sub(r"[^a-z0-9]+", "-", self.said.categories[place].name.lower()).strip("-")
-        return f"{place + 1}-{slug}"[:60]
+    def _preparation_key(self, position: int) -> str:
+        slug = re.sub(r"[^a-z0-9]+", "-", self.parameters.categories[position].name.lower()).strip("-")
+        return f"{position + 1}-{slug}"[:60]
 
     def preparations(self) -> dict[str, Question]:
-        if not self.said.plan:
+        if not self.parameters.plan:
             return {}
         return {
-            self._key(place): Question(
+            self._preparation_key(position): Question(
                 system="You plan evaluation datasets: you name scenarios that differ in what is asked, by whom, in "
                 "which situation and tone, with what is missing or wrong. Answer with JSON only: an object with the "
                 "one key `items`.",
@@ -142,7 +131,7 @@ class EvalDataset(Recipe):
                 entry=closed({"scenario": TEXT}),
                 count=min(count, MOST_SCENARIOS),
             )
-            for place, (category, count) in enumerate(zip(self.said.categories, self.counts, strict=True))
+            for position, (category, count) in enumerate(zip(self.parameters.categories, self.counts, strict=True))
             if count
         }
 
@@ -153,60 +142,57 @@ class EvalDataset(Recipe):
             f"{ANSWER_FORM}"
         )
 
-    def task(self, slots: Sequence[Slot], around: Around) -> str:
-        expected = {
-            self.said.categories[slot.data["category"]].name: self.said.categories[slot.data["category"]].expectations
-            for slot in slots
-        }
-        rules = "".join(f"Every good answer to {name}: {said}\n" for name, said in expected.items() if said)
-        planned = [slot.model_copy(update={"brief": slot.brief + self._scenario(slot, around)}) for slot in slots]
+    def task(self, slots: Sequence[Slot], context: BatchContext) -> str:
+        categories = [self.parameters.categories[slot.data["category"]] for slot in slots]
+        expectations = {category.name: category.expectations for category in categories}
+        rules = "".join(f"Every good answer to {name}: {rule}\n" for name, rule in expectations.items() if rule)
+        planned = [slot.model_copy(update={"brief": slot.brief + self._scenario_text(slot, context)}) for slot in slots]
         return (
             f"{rules}Write exactly {len(slots)} case{'s' * (len(slots) != 1)}, one for each slot:\n{listing(planned)}"
         )
 
-    def _scenario(self, slot: Slot, around: Around) -> str:
-        planned = around.prepared.get(self._key(slot.data["category"]))
-        if not planned:
+    def _scenario_text(self, slot: Slot, context: BatchContext) -> str:
+        scenarios = context.prepared.get(self._preparation_key(slot.data["category"]))
+        if not scenarios:
             return ""
-        turn, place = divmod(slot.data["index"] - 1, len(planned))
-        again = f" (take {turn + 1}, from another side)" if turn else ""
-        return f" Scenario: {planned[place].get('scenario', '')}{again}"
+        repeat, position = divmod(slot.data["index"] - 1, len(scenarios))
+        variant = f" (take {repeat + 1}, from another side)" if repeat else ""
+        return f" Scenario: {scenarios[position].get('scenario', '')}{variant}"
 
     def item_schema(self, slots: Sequence[Slot]) -> dict[str, Any]:
-        inputs = _any(
-            [self._shape(self.said.categories[place]) for place in sorted({s.data["category"] for s in slots})]
-        )
+        positions = sorted({slot.data["category"] for slot in slots})
+        inputs = _join_schemas([self._input_schema(self.parameters.categories[position]) for position in positions])
         return closed({"slot": SLOT, "inputs": inputs, "expected_response": TEXT})
 
-    def _shape(self, category: Category) -> dict[str, Any]:
+    def _input_schema(self, category: Category) -> dict[str, Any]:
         example = category.example_inputs
-        return _like(example) if isinstance(example, dict) else closed({self.said.input_field: TEXT})
+        return _infer_schema(example) if isinstance(example, dict) else closed({self.parameters.input_field: TEXT})
 
     @property
-    def reviewed(self) -> bool:
-        return self.said.judge != "off" and self.request.worker_model is not None
+    def has_review(self) -> bool:
+        return self.parameters.judge != "off" and self.request.worker_model is not None
 
-    def judged(self, batch: int) -> bool:
-        return self.reviewed and (self.said.judge == "all" or batch % SAMPLED == 1)
+    def is_reviewed(self, batch: int) -> bool:
+        return self.has_review and (self.parameters.judge == "all" or batch % SAMPLE_INTERVAL == 1)
 
-    def review(self, made: Sequence[Made], batch: int) -> Question | None:
-        if not self.judged(batch):
+    def review(self, filled: Sequence[FilledSlot], batch: int) -> Question | None:
+        if not self.is_reviewed(batch):
             return None
         rows = "\n".join(
             f"slot {slot.number}: {slot.brief} inputs {item['inputs']} expected {item['expected_response']}"
-            for slot, item in made
+            for slot, item in filled
         )
         return Question(
             system="You judge test cases for an evaluation dataset: acceptable is a case that belongs to its category, "
             "that a real user could send, and whose expected response is right and can be checked. Answer with JSON "
             "only: an object with the one key `items`, one entry for each case, echoing its slot.",
-            task=f"Judge these {len(made)} cases:\n{rows}",
+            task=f"Judge these {len(filled)} cases:\n{rows}",
             entry=closed({"slot": SLOT, "acceptable": {"type": "boolean"}, "reason": {"type": "string"}}),
-            count=len(made),
+            count=len(filled),
         )
 
-    def finished(self, item: Item, slot: Slot) -> Item:
-        category = self.said.categories[slot.data["category"]]
+    def to_artifact(self, item: Item, slot: Slot) -> Item:
+        category = self.parameters.categories[slot.data["category"]]
         return {
             "id": slot.key,
             "inputs": item["inputs"],
@@ -214,11 +200,11 @@ class EvalDataset(Recipe):
             "category": category.name,
         }
 
-    def finished_schema(self, slots: Sequence[Slot]) -> dict[str, Any]:
-        names = {"enum": [category.name for category in self.said.categories]}
-        inputs = _any([self._shape(category) for category in self.said.categories])
-        expected = _any([_expected(category) for category in self.said.categories])
-        fields = {"id": TEXT, "inputs": inputs, "expectations": expected, "category": names}
+    def artifact_schema(self, slots: Sequence[Slot]) -> dict[str, Any]:
+        names = {"enum": [category.name for category in self.parameters.categories]}
+        inputs = _join_schemas([self._input_schema(category) for category in self.parameters.categories])
+        expectations = _join_schemas([_expectation_schema(category) for category in self.parameters.categories])
+        fields = {"id": TEXT, "inputs": inputs, "expectations": expectations, "category": names}
         return closed(fields | {"provenance": PROVENANCE})
 
     def chapter(self, item: Item) -> str:
@@ -228,22 +214,22 @@ class EvalDataset(Recipe):
         return {"categories": {group.name: group.target for group in self.groups(0)}}
 
 
-def _expected(category: Category) -> dict[str, Any]:
-    known = {name: {"const": value} for name, value in category.expectations.items()}
-    return closed({**known, "expected_response": TEXT})
+def _expectation_schema(category: Category) -> dict[str, Any]:
+    constants = {name: {"const": value} for name, value in category.expectations.items()}
+    return closed({**constants, "expected_response": TEXT})
 
 
-def _any(shapes: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    distinct = [shape for index, shape in enumerate(shapes) if shape not in shapes[:index]]
+def _join_schemas(schemas: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    distinct = [schema for index, schema in enumerate(schemas) if schema not in schemas[:index]]
     return distinct[0] if len(distinct) == 1 else {"anyOf": distinct}
 
 
-def _like(example: Any) -> dict[str, Any]:
-    """The JSON Schema of values of this example's shape."""
+def _infer_schema(example: Any) -> dict[str, Any]:
+    """Return the JSON Schema of values that have the same shape as the example."""
     if isinstance(example, dict):
-        return closed({key: _like(value) for key, value in cast(dict[str, Any], example).items()})
+        return closed({key: _infer_schema(value) for key, value in cast(dict[str, Any], example).items()})
     if isinstance(example, list):
         inner = cast(list[Any], example)
-        return {"type": "array", "items": _like(inner[0]) if inner else TEXT}
+        return {"type": "array", "items": _infer_schema(inner[0]) if inner else TEXT}
     kinds = {bool: "boolean", int: "integer", float: "number"}
     return {"type": kinds[type(example)]} if type(example) in kinds else TEXT

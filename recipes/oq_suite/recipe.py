@@ -1,5 +1,6 @@
-"""An Operational Qualification test suite from a user requirements specification (seed 000)."""
+"""An Operational Qualification test suite from a user requirements specification."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
@@ -9,19 +10,26 @@ from quire.request import Part, Request
 from quire.slots import Slot
 from recipes.base.document_blocks import (
     BOX,
-    About,
     Block,
     Entries,
     Fields,
     Heading,
     PageBreak,
+    RunInfo,
     Table,
-    signatures,
-    source,
-    title_page,
+    build_signature_table,
+    build_title_page,
+    describe_source,
 )
-from recipes.base.recipe import ANSWER_FORM, SLOT, TEXT, Around, InputError, Item, Recipe, closed, listing
-from recipes.oq_suite.requirements import Requirement, deal, find, related, system_of
+from recipes.base.recipe import ANSWER_FORM, BatchContext, InputError, Item, Recipe, listing
+from recipes.base.schema_parts import SLOT, TEXT, closed
+from recipes.oq_suite.requirements import (
+    Requirement,
+    assign_to_slots,
+    find_requirements,
+    find_system_name,
+    group_related,
+)
 
 CATEGORIES = (
     "functional",
@@ -36,7 +44,7 @@ CATEGORIES = (
     "configuration",
 )
 USUAL_TOP = {1: 10, 3: 15, 4: 20, 5: 30}
-"""Top of a GAMP 5 category's usual number of tests."""
+"""The upper end of the usual number of tests, by GAMP 5 category."""
 
 ASPECTS = (
     "normal operation, with typical data",
@@ -48,11 +56,11 @@ ASPECTS = (
     "two users at the same time",
     "a large volume of data",
 )
-"""Sides from which several tests look at one requirement, so that they differ by design."""
+"""Aspects under which several tests examine the same requirement, so that they differ by design."""
 
 
 class OqInputs(Part):
-    """What the suite is made from."""
+    """The inputs of a test suite."""
 
     urs: StrictStr = Field(
         min_length=1,
@@ -65,34 +73,34 @@ class OqInputs(Part):
 
     @field_validator("gamp_category")
     @classmethod
-    def _known(cls, value: int) -> int:
+    def _check_category(cls, value: int) -> int:
         if value not in USUAL_TOP:
             raise ValueError("GAMP category is 1, 3, 4 or 5 (category 2 was retired with GAMP 5)")
         return value
 
     @field_validator("urs")
     @classmethod
-    def _readable(cls, value: str) -> str:
+    def _check_extension(cls, value: str) -> str:
         if not value.lower().endswith((".txt", ".md", ".pdf", ".docx")):
             raise ValueError("the URS is a .txt, .md, .pdf or .docx file")
         return value
 
 
 class OqSuite(Recipe):
-    """OQ tests, each bound to the requirements that it must cover."""
+    """An OQ test per slot, each assigned the requirements that it must cover."""
 
     name: ClassVar[str] = "oq_suite"
     noun = "tests"
     Inputs: ClassVar[type[Part]] = OqInputs
     compared = ("title", "steps")
-    covering = "Requirement"
+    coverage_word = "Requirement"
 
     def __init__(self, request: Request, texts: Mapping[str, str], documents: Mapping[str, str]) -> None:
         super().__init__(request, texts, documents)
         self.category = cast(OqInputs, self.inputs).gamp_category
-        self.requirements: list[Requirement] = related(find(texts["urs"]))
+        self.requirements: list[Requirement] = group_related(find_requirements(texts["urs"]))
         if not self.requirements:
-            raise InputError("inputs.urs", "no requirement was found: the document has no text besides headings")
+            raise InputError("inputs.urs", "no requirement found: the document has no text besides headings")
 
     @classmethod
     def files(cls, inputs: Part) -> dict[str, str]:
@@ -101,26 +109,21 @@ class OqSuite(Recipe):
     def default_target(self) -> int:
         return USUAL_TOP[self.category]
 
-    def expected(self) -> dict[str, Any]:
+    def plan_facts(self) -> dict[str, Any]:
         return {"requirements": len(self.requirements)}
 
     def lay_out(self, sizes: Sequence[int]) -> tuple[list[Slot], list[str]]:
         slots: list[Slot] = []
-        seen: dict[str, int] = {}
+        counts = Counter[str]()
         width = max(3, len(str(sum(sizes))))
-        shares = deal(self.requirements, sizes)
-        often = {ids: shares.count(ids) for ids in set(shares)} if len(self.requirements) < len(shares) else {}
+        shares = assign_to_slots(self.requirements, sizes)
+        repeats = Counter(shares) if len(self.requirements) < len(shares) else Counter[tuple[Requirement, ...]]()
         for number, share in enumerate(shares, 1):
             ids = ", ".join(requirement.id for requirement in share)
-            turn = seen.get(ids, 0)
-            seen[ids] = turn + 1
-            side = ""
-            if often.get(share, 1) > 1:
-                side = f" Look at {ASPECTS[turn % len(ASPECTS)]}."
-                if turn >= len(ASPECTS):
-                    side += f" Variant {turn // len(ASPECTS) + 1}: use other data and another path than before."
+            aspect = _describe_aspect(counts[ids]) if repeats[share] > 1 else ""
+            counts[ids] += 1
             text = " ".join(f"[{r.id}] {' '.join(r.text.split())}" for r in share)
-            brief = f"cover {ids}.{side} {text}"
+            brief = f"cover {ids}.{aspect} {text}"
             slots.append(
                 Slot(number=number, key=f"OQ-{number:0{width}d}", brief=brief, covers=tuple(r.id for r in share))
             )
@@ -148,7 +151,7 @@ class OqSuite(Recipe):
             f"{ANSWER_FORM} List in `requirement_ids` every requirement that the slot is to cover."
         )
 
-    def task(self, slots: Sequence[Slot], around: Around) -> str:
+    def task(self, slots: Sequence[Slot], context: BatchContext) -> str:
         count = f"{len(slots)} OQ test{'s' * (len(slots) != 1)}"
         return f"Write exactly {count}, one for each slot:\n{listing(slots)}"
 
@@ -182,22 +185,25 @@ class OqSuite(Recipe):
     def title(self) -> str:
         return "Operational Qualification test suite"
 
-    def front(self, about: About) -> Iterable[Block]:
-        facts = {"system": system_of(self.texts["urs"]) or self.documents["urs"], "requirements": self.documents["urs"]}
-        yield from title_page(self.title, facts | {"GAMP_5_category": str(self.category)}, about)
+    def front(self, about: RunInfo) -> Iterable[Block]:
+        facts = {
+            "system": find_system_name(self.texts["urs"]) or self.documents["urs"],
+            "requirements": self.documents["urs"],
+        }
+        yield from build_title_page(self.title, facts | {"GAMP_5_category": str(self.category)}, about)
         yield Heading("Approval of this document", 3)
-        yield signatures()
+        yield build_signature_table()
         yield PageBreak()
 
     def reading(self, item: Item) -> Iterable[Block]:
-        """A test as it is carried out: with room for what was seen, by whom, and whether it passed."""
+        """Return a test ready to be executed: with room for actual results, initials, verdict and signature."""
         yield Fields(
             [
                 ("Requirements", ", ".join(item["requirement_ids"])),
                 ("Category", item["category"]),
                 ("Risk", item["risk"]),
                 ("Objective", item["objective"]),
-                ("Source", source(item["provenance"])),
+                ("Source", describe_source(item["provenance"])),
             ]
         )
         if item["preconditions"]:
@@ -214,16 +220,16 @@ class OqSuite(Recipe):
         texts = {requirement.id: " ".join(requirement.text.split()) for requirement in self.requirements}
         yield PageBreak()
         yield Heading("Traceability matrix", 1)
-        rows = ((name, texts.get(name, ""), ", ".join(found) or "no test") for name, found in tests.items())
+        rows = ((name, texts.get(name, ""), ", ".join(ids) or "no test") for name, ids in tests.items())
         yield Table(("Requirement", "What it asks for", "Tests"), rows, (3, 10, 5))
 
     def metadata(self) -> dict[str, Any]:
         return {"document": self.documents["urs"], "gamp_category": self.category}
 
-    def to_cover(self) -> dict[str, str]:
+    def required_ids(self) -> dict[str, str]:
         return {requirement.id: " ".join(requirement.text.split()) for requirement in self.requirements}
 
-    def touches(self, slot: Slot, item: Item | None) -> Sequence[str]:
+    def covered_ids(self, slot: Slot, item: Item | None) -> Sequence[str]:
         return slot.covers if item is None else list(dict.fromkeys(item["requirement_ids"]))
 
     def sections(self, outlines: Sequence[Item]) -> dict[str, Any]:
@@ -236,3 +242,11 @@ class OqSuite(Recipe):
     def problems(self, outlines: Sequence[Item]) -> list[str]:
         uncovered = self.sections(outlines)["uncovered"]
         return [f"{len(uncovered)} requirements have no test: {', '.join(uncovered[:20])}"] if uncovered else []
+
+
+def _describe_aspect(earlier: int) -> str:
+    """Return what a test of the same requirements focuses on; `earlier` tests precede it."""
+    aspect = f" Look at {ASPECTS[earlier % len(ASPECTS)]}."
+    if earlier >= len(ASPECTS):
+        aspect += f" Variant {earlier // len(ASPECTS) + 1}: use other data and another path than before."
+    return aspect

@@ -1,4 +1,4 @@
-"""A week from templates, for one that the model could not make: it fits role, phase and week, and says so itself."""
+"""Weeks from templates, for those that the model could not make: each fits role, phase and week. Pure."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ _STEPS = (
 )
 
 
-def week_from_template(slot: int, role: str, phase: str, week: int, difficulty: int) -> dict[str, Any]:
-    """An item of the roadmap's schema; no two weeks of one roadmap share a task."""
-    known = {"role": role, "phase": phase, "week": week, "difficulty": difficulty}
+def fill_week_template(slot: int, role: str, phase: str, week: int, difficulty: int) -> dict[str, Any]:
+    """Return an item of the roadmap's schema; no two weeks of a roadmap share a task."""
+    values = {"role": role, "phase": phase, "week": week, "difficulty": difficulty}
     days = [
         {
             "title": f"{verb}: {phase}, week {week}",
-            "tasks": [(text if "{week}" in text else f"{text} (week {{week}})").format(**known) for text in tasks],
+            "tasks": [(text if "{week}" in text else f"{text} (week {{week}})").format(**values) for text in tasks],
         }
         for verb, tasks in _STEPS
     ]

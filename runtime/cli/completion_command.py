@@ -7,11 +7,9 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from runtime.cli.app import command
 from runtime.paths import ROOT
 
 
-@command
 async def completion(shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(help="bash, zsh or fish")], /) -> int:
     """Print a script that completes commands, options and the ids of runs in your shell.
 
@@ -21,11 +19,11 @@ async def completion(shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(
            echo 'source ~/.quire.zsh' >> ~/.zshrc
     fish:  uv run starter.py completion fish > ~/.config/fish/conf.d/quire.fish
 
-    Then in a new terminal: uv run starter.py status <Tab>. The completion that uv
-    has of its own, if you use it, is to be loaded before this one.
+    Then in a new terminal: uv run starter.py status <Tab>. Load this script after
+    uv's own completion, if you use that.
     """
-    text = Path(__file__).with_name("shells").joinpath(f"quire.{shell}").read_text("utf-8")
-    for name, path in (("@ROOT@", ROOT), ("@PYTHON@", Path(sys.executable))):
-        text = text.replace(name, shlex.quote(str(path)))
-    print(text, end="")
+    script = Path(__file__).with_name("shells").joinpath(f"quire.{shell}").read_text("utf-8")
+    for placeholder, path in (("@ROOT@", ROOT), ("@PYTHON@", Path(sys.executable))):
+        script = script.replace(placeholder, shlex.quote(str(path)))
+    print(script, end="")
     return 0

@@ -1,8 +1,7 @@
-"""`doctor`: look at all that a run needs, and say what is wrong with the command that mends it."""
+"""`doctor`: check all that a run needs, and name the command that fixes what is wrong."""
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -11,80 +10,75 @@ from rich.text import Text
 
 from quire.request import ModelChoice, Request
 from runtime import logs
-from runtime.cli.app import Json, command
+from runtime.cli.app import Json
 from runtime.doctor import endpoint_checks, local_checks, server_checks
-from runtime.doctor.finding import Remark, bounded
+from runtime.doctor.finding import Finding, run_check
 from runtime.errors import SetupError
-from runtime.request.preflight import endpoints_of
-from runtime.request.request_file import load
+from runtime.request.preflight import list_endpoints
+from runtime.request.request_file import load_request
 from runtime.text import console
-from runtime.text.plain_table import columns, put
+from runtime.text.plain_table import create_plain_table, print_plain_table
 
 STYLES = {"ok": "green", "note": "yellow", "wrong": "bold red"}
+NETWORK_FIX = "check its address and the network in between"
 
 
-@command
 async def doctor(
-    request: Annotated[Path | None, Parameter(help="a request: its endpoints and its store are looked at")] = None,
+    request: Annotated[Path | None, Parameter(help="a request: its endpoints and its store are checked")] = None,
     /,
     *,
-    store: Annotated[str | None, Parameter(help="the store to look at: a folder, or s3://bucket/prefix")] = None,
+    store: Annotated[str | None, Parameter(help="the store to check: a folder, or s3://bucket/prefix")] = None,
     call: Annotated[bool, Parameter(negative=(), help="make a small call of the model, a fraction of a cent")] = False,
     json: Json = False,
 ) -> int:
-    """Look at packages, server, worker, endpoint, key and store, and say what mends what is wrong: exit code 2.
-
-    No server is started, and a model is called only by --call; the offline simulator is called in any case.
-    """
-    logs.configure()
-    remarks: list[Remark] = []
-    said: Request | None = None
+    """Check packages, server, worker, endpoint, key and store, and say how to fix what is wrong: exit code 2. No server
+    is started, and only --call calls a model; without an endpoint, the offline simulator is called."""
+    logs.configure_logging()
+    findings: list[Finding] = []
+    checked: Request | None = None
     if request is not None:
         try:
-            said = load(request).request
+            checked = load_request(request).request
         except SetupError as error:
-            remarks.append(Remark("request", "wrong", str(error), f"mend {request}"))
+            findings.append(Finding("request", "wrong", str(error), f"correct {request}"))
         else:
-            remarks.append(Remark("request", "ok", str(request)))
-    remarks += await _looked(said, store, call=call)
-    wrong = sum(remark.state == "wrong" for remark in remarks)
+            findings.append(Finding("request", "ok", str(request)))
+    findings += await _run_checks(checked, store, call=call)
+    faults = sum(finding.state == "wrong" for finding in findings)
     if json:
-        console.print_json({"ok": not wrong, "checks": [asdict(remark) for remark in remarks]})
+        console.print_json({"ok": not faults, "checks": [finding.to_json() for finding in findings]})
     else:
-        _print(remarks)
-        print("all is well" if not wrong else f"{wrong} to be mended")
-    return 2 if wrong else 0
+        _print_findings(findings)
+        print(f"{faults} to be fixed" if faults else "all is well")
+    return 2 if faults else 0
 
 
-async def _looked(request: Request | None, store: str | None, *, call: bool) -> list[Remark]:
-    """All looks, side by side."""
-    models = endpoints_of(request) if request else [ModelChoice()]
+async def _run_checks(request: Request | None, store: str | None, *, call: bool) -> list[Finding]:
+    """Run all checks side by side."""
+    models = list_endpoints(request) if request else [ModelChoice()]
     root = store or (request.output.store if request else "runs")
-    where = "--store" if store else "of the request" if request else "where requests name none"
-    looks = [
-        bounded("Python", local_checks.python, ""),
-        bounded("packages", local_checks.packages, "uv sync"),
-        bounded("server", server_checks.server, "look at its address and at the network between"),
+    origin = "--store" if store else "of the request" if request else "the default of requests"
+    checks = [
+        run_check("Python", local_checks.check_python, ""),
+        run_check("packages", local_checks.check_packages, "uv sync"),
+        run_check("server", server_checks.check_server, NETWORK_FIX),
         *(
-            bounded(
-                "endpoint",
-                lambda model=model: endpoint_checks.endpoint(model, call=call),
-                "look at its address and at the network between",
-            )
+            run_check("endpoint", lambda model=model: endpoint_checks.check_endpoint(model, call=call), NETWORK_FIX)
             for model in models
         ),
-        bounded("store", lambda: local_checks.store(root, where), "look at its address and at the network between"),
+        run_check("store", lambda: local_checks.check_store(root, origin), NETWORK_FIX),
     ]
-    return [remark for found in await asyncio.gather(*looks) for remark in found]
+    return [finding for findings in await asyncio.gather(*checks) for finding in findings]
 
 
-def _print(remarks: Sequence[Remark]) -> None:
-    shown = columns(header=False)
-    shown.add_column(no_wrap=True)
-    shown.add_column(no_wrap=True)
-    shown.add_column(overflow="fold")
-    for remark in remarks:
-        shown.add_row(Text(remark.state, STYLES[remark.state]), Text(remark.what), Text(remark.said))
-        for line in remark.mend.split("; ") if remark.mend else ():
-            shown.add_row("", "", Text(f"-> {line}", "bold" if remark.state == "wrong" else ""))
-    put(shown)
+def _print_findings(findings: Sequence[Finding]) -> None:
+    table = create_plain_table(header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for finding in findings:
+        style = STYLES[finding.state]
+        table.add_row(Text(finding.state, style), Text(finding.subject), Text(finding.message))
+        for line in finding.fix.split("; ") if finding.fix else ():
+            table.add_row("", "", Text(f"-> {line}", "bold" if finding.state == "wrong" else ""))
+    print_plain_table(table)

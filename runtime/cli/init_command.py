@@ -6,42 +6,39 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from runtime.cli.app import command
-from runtime.cli.init_questions import asked
-from runtime.cli.recipe_commands import known
+from quire.commands import starter_command
+from runtime.cli.init_questions import ask_for_draft
 from runtime.errors import SetupError
-from runtime.request.draft import draft, lay, write
+from runtime.request.draft import apply_settings, create_draft, write_draft
+from runtime.request.recipe_examples import find_recipe, load_recipes
 
 
-@command
 async def init(
     *,
-    recipe: Annotated[str | None, Parameter(help="what to make; without it, questions are asked")] = None,
+    recipe: Annotated[str | None, Parameter(help="what to generate; without it, questions are asked")] = None,
     input: Annotated[
-        list[str] | None, Parameter(name="--input", negative=(), help="one of the recipe's inputs: urs=my_urs.md")
+        list[str] | None, Parameter(name="--input", negative=(), help="an input of the recipe: urs=my_urs.md")
     ] = None,
     target: Annotated[int | None, Parameter(help="how many items")] = None,
-    model: Annotated[str | None, Parameter(help="the model, as its endpoint knows it")] = None,
-    out: Annotated[Path | None, Parameter(help="where to write it; request.yaml")] = None,
-    force: Annotated[bool, Parameter(negative=(), help="write over a file that is there")] = False,
+    model: Annotated[str | None, Parameter(help="the model, by its name at the endpoint")] = None,
+    out: Annotated[Path | None, Parameter(help="the file to write; request.yaml")] = None,
+    force: Annotated[bool, Parameter(negative=(), help="replace an existing file")] = False,
 ) -> int:
-    """Write a request that runs: by asking on a terminal, or from --recipe and what else is said, without asking."""
-    kinds = known()
+    """Write a request that runs: by asking on a terminal, or without questions from --recipe and the other options."""
     if recipe is None:
+        recipes = load_recipes()
         if input or target or model or not sys.stdin.isatty():
-            raise SetupError(f"say --recipe, one of {', '.join(kinds)}; on a terminal `init` alone asks")
-        made = asked(kinds, out, force)
-    elif recipe in kinds:
-        made = draft(kinds[recipe], out or Path("request.yaml"))
-        lay(made, input or [], target, model)
+            names = ", ".join(recipes)
+            raise SetupError(f"give --recipe, one of {names}; on a terminal, `init` without options asks questions")
+        draft = ask_for_draft(recipes, out, force=force)
     else:
-        raise SetupError(f"--recipe: there is no recipe '{recipe}'; there are: {', '.join(kinds)}")
-    laid = made.check()
-    write(made, force=force)
-    plan, file = laid.plan, made.out
-    count = f"{len(plan.slots)} {plan.recipe.noun} in {len(plan.sizes)} batch(es)"
+        draft = create_draft(find_recipe(recipe), out or Path("request.yaml"))
+        apply_settings(draft, input or [], target, model)
+    plan, file = draft.check().plan, draft.out
+    write_draft(draft, force=force)
+    count = f"{len(plan.slots):,} {plan.recipe.noun} in {len(plan.sizes):,} batch(es)"
     print(f"{file}: {count} with {plan.request.generator.name}")
-    print(f"  all its fields     uv run starter.py recipes show {made.kind.name}")
-    print(f"  look at its plan   uv run starter.py check {file}")
-    print(f"  run it             uv run starter.py run {file}")
+    print(f"  all its fields     {starter_command('recipes', 'show', draft.recipe.name)}")
+    print(f"  check its plan     {starter_command('check', str(file))}")
+    print(f"  run it             {starter_command('run', str(file))}")
     return 0

@@ -1,4 +1,4 @@
-"""The questions of `init`, each asked again, with the reason, until the answer can be used."""
+"""The questions of `init`; a question is repeated, with the reason, until its answer can be used."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,91 +9,91 @@ from ruamel.yaml.error import YAMLError
 
 from recipes.base.recipe import Recipe
 from runtime.errors import SetupError
-from runtime.request.draft import Draft, draft, put, questions, wrong
+from runtime.request.draft import Draft, create_draft, find_input_error, list_required_inputs, set_input
 
+DERIVED_TARGET = "the recipe's own"
+"""Stands for a target that the recipe derives from its inputs."""
 Value = TypeVar("Value")
 
 
-def asked(kinds: Mapping[str, type[Recipe]], out: Path | None, force: bool) -> Draft:
-    """A request by asking. Raises SetupError where the answers end before the questions do."""
-    print("Enter takes what is in brackets.\n")
-    for number, (name, kind) in enumerate(kinds.items(), 1):
-        print(f"  {number}  {name:14} {kind.summary()}")
-    kind = _answer("recipe, by number or name", "1", lambda said: _recipe(kinds, said))
-    made = draft(kind, _answer("write it to", str(out or "request.yaml"), lambda said: _place(said, force)))
+def ask_for_draft(recipes: Mapping[str, type[Recipe]], out: Path | None, *, force: bool) -> Draft:
+    """Ask for a recipe and its values until they make a valid request. Raises SetupError if the input ends first."""
+    print("Enter accepts the value in brackets.\n")
+    for number, (name, recipe) in enumerate(recipes.items(), 1):
+        print(f"  {number}  {name:14} {recipe.describe()}")
+    recipe = _ask("recipe, by number or name", "1", lambda text: _parse_recipe(recipes, text))
+    path = _ask("write it to", str(out or "request.yaml"), lambda text: _parse_path(text, force=force))
+    draft = create_draft(recipe, path)
     while True:
-        for field, part in questions(made).items():
-            _input(made, field, part)
-        _target(made)
-        _answer("model, as its endpoint knows it", made.said["model"]["name"], lambda said: _model(made, said))
+        for field, schema in list_required_inputs(draft).items():
+            _ask_for_input(draft, field, schema)
+        _ask_for_target(draft)
+        model = draft.request["model"]
+        model["name"] = _ask("model, by its name at the endpoint", model["name"], str)
         try:
-            made.check()
+            draft.check()
         except SetupError as error:
-            print(f"  this cannot be: {error}\n  once more:")
+            print(f"  these answers cannot be used: {error}\n  please answer again:")
         else:
-            return made
+            return draft
 
 
-def _answer(question: str, default: str, use: Callable[[str], Value]) -> Value:
+def _ask(question: str, default: str, parse: Callable[[str], Value]) -> Value:
+    """Ask until `parse` accepts the answer, and return what it returns."""
     while True:
         try:
-            said = input(f"{question} [{default}]: ").strip() or default
+            answer = input(f"{question} [{default}]: ").strip() or default
         except EOFError:
             print()
-            raise SetupError("the answers ended; nothing was written") from None
+            raise SetupError("input ended before the last question; nothing was written") from None
         try:
-            return use(said)
+            return parse(answer)
         except SetupError as error:
             print(f"  {error}")
 
 
-def _recipe(kinds: Mapping[str, type[Recipe]], said: str) -> type[Recipe]:
-    names = list(kinds)
-    if said.isdecimal() and 1 <= int(said) <= len(names):
-        return kinds[names[int(said) - 1]]
-    if said not in kinds:
-        raise SetupError(f"there is no recipe '{said}'; say a number from 1 to {len(names)}, or a name")
-    return kinds[said]
+def _parse_recipe(recipes: Mapping[str, type[Recipe]], text: str) -> type[Recipe]:
+    names = list(recipes)
+    if text.isdecimal() and 1 <= int(text) <= len(names):
+        return recipes[names[int(text) - 1]]
+    if text not in recipes:
+        raise SetupError(f"unknown recipe '{text}'; enter a number from 1 to {len(names)}, or a name")
+    return recipes[text]
 
 
-def _place(said: str, force: bool) -> Path:
-    out = Path(said).expanduser()
+def _parse_path(text: str, *, force: bool) -> Path:
+    out = Path(text).expanduser()
     if out.exists() and not force:
-        raise SetupError(f"{out} is there already; say another name")
+        raise SetupError(f"{out} already exists; enter another name")
     return out
 
 
-def _input(made: Draft, field: str, part: Mapping[str, Any]) -> None:
-    def use(said: str) -> None:
-        before = made.inputs.get(field)
-        if said != str(before):
-            put(made, field, said if part.get("type") == "string" else _value(said))
-        if reason := wrong(made, field):
-            if before is not None:
-                made.inputs[field] = before
-            raise SetupError(reason)
+def _ask_for_input(draft: Draft, field: str, schema: Mapping[str, Any]) -> None:
+    def parse(text: str) -> None:
+        previous = draft.inputs.get(field)
+        if text != str(previous):
+            set_input(draft, field, text if schema.get("type") == "string" else _parse_value(text))
+        if problem := find_input_error(draft, field):
+            if previous is not None:
+                draft.inputs[field] = previous
+            raise SetupError(problem)
 
-    _answer(f"{field}, {part.get('description', '')}".rstrip(", "), str(made.inputs.get(field, "")), use)
+    question = f"{field}, {schema.get('description', '')}".rstrip(", ")
+    _ask(question, str(draft.inputs.get(field, "")), parse)
 
 
-def _value(said: str) -> Any:
+def _parse_value(text: str) -> Any:
     try:
-        return YAML(typ="safe").load(said)
+        return YAML(typ="safe").load(text)
     except YAMLError:
-        raise SetupError(f"'{said}' is not a value") from None
+        raise SetupError(f"'{text}' is not valid YAML") from None
 
 
-def _target(made: Draft) -> None:
-    usual = made.said.get("target")
+def _ask_for_target(draft: Draft) -> None:
+    def parse(text: str) -> None:
+        if text.isdecimal() and int(text) >= 1:
+            draft.request["target"] = int(text)
+        elif text != DERIVED_TARGET:
+            raise SetupError(f"'{text}' is not a number of items; enter a whole number, 1 or more")
 
-    def use(said: str) -> None:
-        if said.isdecimal() and int(said) >= 1:
-            made.said["target"] = int(said)
-        elif said != "the recipe's own":
-            raise SetupError(f"'{said}': say a number from 1")
-
-    _answer(f"how many {made.kind.noun}", str(usual or "the recipe's own"), use)
-
-
-def _model(made: Draft, said: str) -> None:
-    made.said["model"]["name"] = said
+    _ask(f"how many {draft.recipe.noun}", str(draft.request.get("target") or DERIVED_TARGET), parse)

@@ -1,105 +1,86 @@
-"""`recipes`: which there are, what each takes, and a starting file of one's own."""
+"""`recipes`: list them, show what one takes, write a recipe of one's own."""
 
-import json
+import json as json_codec
 import re
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
-from recipes.base.recipe import InputError, Recipe
-from recipes.registry import recipes as known_recipes
+from quire.commands import starter_command
+from recipes.base.recipe import Recipe
+from runtime.cli.app import Json
 from runtime.errors import SetupError
-from runtime.paths import ROOT
 from runtime.request import recipe_fields
 from runtime.request.editor_modeline import with_modeline
-from runtime.request.request_file import Checked, load
+from runtime.request.recipe_examples import NEW_RECIPE, find_example_file, find_recipe, load_recipes, read_example
+from runtime.request.request_file import CheckedRequest, load_request
 from runtime.text import console
-
-EXAMPLES = ROOT / "examples"
-STARTING = Path(__file__).parent.parent / "request" / "new_recipe.yaml"
 
 recipes = App(name="recipes")
 
 
 @recipes.default
-async def list_(*, json: Annotated[bool, Parameter(name="--json", negative=())] = False) -> int:
-    """List all recipes."""
-    rows = [{"recipe": name, "makes": kind.noun, "what": kind.summary()} for name, kind in known().items()]
+async def list_recipes(*, json: Json = False) -> int:
+    """List the recipes, show what one takes, or write a recipe of your own."""
+    rows = [
+        {"recipe": name, "makes": recipe.noun, "what": recipe.describe()} for name, recipe in load_recipes().items()
+    ]
     if json:
         console.print_json(rows)
     else:
-        console.rows(rows, empty="")
-        print("parameters, item schema and a ready request:  uv run starter.py recipes show NAME")
+        console.print_table(rows)
+        print(f"inputs, item schema and a ready request:  {starter_command('recipes', 'show', 'NAME')}")
     return 0
 
 
 @recipes.command
 async def show(name: str, /) -> int:
-    """Print a recipe's parameters, its item schema and a ready request."""
-    kind = known().get(name)
-    if kind is None:
-        raise SetupError(f"unknown recipe '{name}'; there are: {', '.join(known())}")
-    print(f"{name}: {kind.summary()}\n\ninputs:")
-    print("\n".join(recipe_fields.lines(kind.Inputs)))
-    text = example_of(kind)
-    if text:
+    """Print a recipe's inputs, its item schema and a ready request."""
+    recipe = find_recipe(name)
+    print(f"{name}: {recipe.describe()}\n\ninputs:")
+    print("\n".join(recipe_fields.format_fields(recipe.Inputs)))
+    example = read_example(recipe)
+    if example:
         print("\nitem schema (of the ready request):")
-        print(json.dumps(_item_schema(kind, text), ensure_ascii=False, indent=2))
-        print(f"\na ready request:\n\n{with_modeline(text, Path(f'{name}.yaml'))}")
+        print(json_codec.dumps(_build_item_schema(recipe, example), ensure_ascii=False, indent=2))
+        print(f"\na ready request:\n\n{with_modeline(example, Path(f'{name}.yaml'))}")
     return 0
 
 
 @recipes.command
 async def new(name: str, /) -> int:
-    """Write NAME.yaml, a commented recipe of one's own that runs as it is."""
-    if not re.fullmatch(r"[A-Za-z][\w-]*", name.removesuffix(".yaml")):
-        raise SetupError(f"'{name}': a name is letters, digits, - and _")
-    file = Path(f"{name.removesuffix('.yaml')}.yaml")
+    """Write NAME.yaml, a commented recipe of your own that runs as it is."""
+    stem = name.removesuffix(".yaml")
+    if not re.fullmatch(r"[A-Za-z][\w-]*", stem):
+        raise SetupError(f"'{name}' cannot be a name: use letters, digits, - and _, a letter first")
+    file = Path(f"{stem}.yaml")
     try:
         with file.open("x", encoding="utf-8") as opened:
-            opened.write(with_modeline(STARTING.read_text("utf-8").replace("NAME", file.stem), file))
+            opened.write(with_modeline(NEW_RECIPE.read_text("utf-8").replace("NAME", stem), file))
     except FileExistsError:
-        raise SetupError(f"{file} is there already; choose another name or remove it") from None
+        raise SetupError(f"{file} already exists; choose another name or remove it") from None
     except OSError as error:
         raise SetupError(f"{file} cannot be written: {error.strerror}") from None
     print(
-        f"{file}: change it, look at its plan, run it; editors complete and check it\n"
-        f"  uv run starter.py check {file}\n"
-        f"  uv run starter.py run {file}"
+        f"{file}: written. Edit it, check its plan, run it; editors complete and check it\n"
+        f"  {starter_command('check', str(file))}\n"
+        f"  {starter_command('run', str(file))}"
     )
     return 0
 
 
-def known() -> dict[str, type[Recipe]]:
-    """All recipes by name. Raises SetupError where one that is installed cannot be loaded."""
-    try:
-        return known_recipes()
-    except InputError as error:
-        raise SetupError(str(error)) from None
+def _build_item_schema(recipe: type[Recipe], example: str) -> dict[str, Any]:
+    plan = _load_example(recipe, example).plan
+    return plan.recipe.artifact_schema(plan.slots)
 
 
-def example_of(kind: type[Recipe]) -> str:
-    """A request that runs as it is: the recipe's own, else the file of its name among the examples."""
-    if kind.example:
-        return kind.example
-    for file in (EXAMPLES / f"{kind.name}.yaml", STARTING if kind.name == "custom" else EXAMPLES / "none"):
-        if file.exists():
-            return file.read_text("utf-8")
-    return ""
-
-
-def _item_schema(kind: type[Recipe], text: str) -> dict[str, Any]:
-    checked = _loaded(kind, text)
-    return checked.plan.recipe.finished_schema(checked.plan.slots)
-
-
-def _loaded(kind: type[Recipe], text: str) -> Checked:
-    file = EXAMPLES / f"{kind.name}.yaml"
-    if file.exists() and not kind.example:
-        return load(file)
+def _load_example(recipe: type[Recipe], example: str) -> CheckedRequest:
+    """Check the example in the folder that its paths are relative to."""
+    if (file := find_example_file(recipe)) is not None:
+        return load_request(file)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "request.yaml"
-        path.write_text(text, "utf-8")
-        return load(path)
+        path.write_text(example, "utf-8")
+        return load_request(path)

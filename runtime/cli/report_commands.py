@@ -1,7 +1,7 @@
-"""`report` and `compare`: a run, or two, as a page to be read."""
+"""`report` and `compare`: one run, or two, as a page."""
 
 import asyncio
-import json as json_
+import json as json_codec
 import sys
 import webbrowser
 from collections.abc import Generator
@@ -14,109 +14,104 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from activities.report import KEY, comparison, page
-from activities.store import plan_file
-from activities.store.object_store import Store, holds
+from activities.report import PAGE_KEY, comparison, page
+from activities.store.object_store import REPORT_KEY
 from activities.store.plan_file import OpenPlan
 from runtime import logs
-from runtime.cli.app import Id, Json, command
+from runtime.cli.app import Json, RunId
 from runtime.errors import SetupError
-from runtime.temporal.connection import connected
-from runtime.temporal.runs import attach, request_of, state_of
+from runtime.temporal.connection import open_connection
+from runtime.temporal.runs import attach_run, fetch_request, fetch_run_state, open_run_plan
 from runtime.text import console
 
-Where = Annotated[str | None, Parameter(help="the store, where no server knows the run")]
+StoreAddress = Annotated[str | None, Parameter(name="--store", help="the store, if no server knows the run")]
 
 
-@command
 async def report(
-    id: Id,
+    id: RunId,
     /,
     *,
-    out: Annotated[Path | None, Parameter(help="write it to this file instead of beside the artifact")] = None,
-    open: Annotated[bool, Parameter(help="show it in a browser, where this is a terminal")] = True,
-    store: Where = None,
+    out: Annotated[Path | None, Parameter(help="write it to this file, not into the run's folder")] = None,
+    open: Annotated[bool, Parameter(help="show it in a browser, if this is a terminal")] = True,
+    store: StoreAddress = None,
     json: Json = False,
 ) -> int:
-    """Open a run's page: verdict, timeline, cost, coverage and the items. Of a live run it is what is there now."""
-    logs.configure()
-    plan, said = await _known(id, store)
+    """Open a run's report: verdict, timeline, cost, coverage and items. For a live run it shows the current state."""
+    logs.configure_logging()
+    plan, state = await _open_run(id, store)
     id = plan.store.workflow_id
     if out is None and "://" in plan.store.address:
-        out = Path(f"{id}.report.html")  # a browser cannot open what lies in a bucket
-    where = await _written(plan, said, out, anew=store is not None)
+        out = Path(f"{id}.report.html")  # a browser cannot open a file in a bucket
+    address = await _write_report(plan, state, out, rewrite=store is not None)
     if json:
-        console.print_json({"workflow_id": id, "report": where, "verdict": said.get("verdict")})
+        console.print_json({"workflow_id": id, "report": address, "verdict": state.get("verdict")})
         return 0
-    print(where)
-    if not said.get("verdict"):
-        console.note(f"{id} has not ended: the page tells what is there now")
+    print(address)
+    if not state.get("verdict"):
+        console.print_note(f"{id} has not ended: the page shows its state as of now")
     if open and sys.stdout.isatty():
-        await asyncio.to_thread(webbrowser.open, Path(where).as_uri())
+        await asyncio.to_thread(webbrowser.open, Path(address).as_uri())
     return 0
 
 
-@command
 async def compare(
-    one: Id,
-    other: Annotated[str, Parameter(help="another's")],
+    first: RunId,
+    second: Annotated[str, Parameter(help="the other run's id")],
     /,
     *,
     html: Annotated[Path | None, Parameter(help="write it to this file, as a page")] = None,
-    store: Where = None,
+    store: StoreAddress = None,
     json: Json = False,
 ) -> int:
-    """Set two runs side by side: what came of them, at what cost, and the settings in which they differ."""
-    logs.configure()
-    known = [await _known(id, store) for id in (one, other)]
-    one, other = (plan.store.workflow_id for plan, _ in known)
-    runs = [await page.gathered(plan, said) for plan, said in known]
+    """Compare two runs: their results, their cost, and the settings in which they differ."""
+    logs.configure_logging()
+    opened = [await _open_run(id, store) for id in (first, second)]
+    first, second = (plan.store.workflow_id for plan, _ in opened)
+    runs = [await page.gather_values(plan, state) for plan, state in opened]
     if html is not None:
-        with _file(html) as file:
-            file.write(comparison.page(*runs).encode())
+        with _replace_file(html) as file:
+            file.write(comparison.render_comparison(*runs).encode())
     if json:
-        console.print_json(comparison.dumped(*runs))
+        console.print_json(comparison.to_json(*runs))
     else:
-        _sides(("", one, other), comparison.figures(*runs))
-        settings = comparison.differing(*runs)
-        _sides(("settings that differ", one, other), settings) if settings else print("settings: the same")
+        _print_comparison(("", first, second), comparison.list_figures(*runs))
+        if settings := comparison.list_differences(*runs):
+            _print_comparison(("settings that differ", first, second), settings)
+        else:
+            print("settings: the same")
     if html is not None:
-        console.note(f"page  {html.absolute()}")
+        console.print_note(f"page  {html.absolute()}")
     return 0
 
 
-async def _known(id: str, store: str | None) -> tuple[OpenPlan, dict[str, Any]]:
-    """A run's plan, and what it says of itself: its report, else its progress; only its report where no server is
-    asked."""
-    said: dict[str, Any] = {}
+async def _open_run(id: str, store: str | None) -> tuple[OpenPlan, dict[str, Any]]:
+    """Return a run's plan and state: its report if it has ended, else its progress. If `store` is given, no server is
+    asked and the run counts as ended."""
+    state: dict[str, Any] = {}
+    has_ended = True
     if store is None:
-        async with connected(start_embedded=False) as connection:
-            handle = await attach(connection.client, id)
-            id, store = handle.id, (await request_of(connection.client, handle)).output.store
-            said = await state_of(handle)
-            ended = said["status"] != "running"
-    else:
-        ended = True
-    files = Store(store, id) if holds(store, id) else None
-    plan = await plan_file.read(files) if files else None
-    if files is None or plan is None:
-        raise SetupError(f"{store} does not hold the plan of a run '{id}', or not yet")
-    told = await files.get("report.json") if ended else None
-    return plan, said | (json_.loads(told) if told else {})
+        async with open_connection(start_embedded=False) as connection:
+            handle = await attach_run(connection.client, id)
+            id, store = handle.id, (await fetch_request(connection.client, handle)).output.store
+            state = await fetch_run_state(handle)
+            has_ended = state["status"] != "running"
+    plan = await open_run_plan(store, id)
+    stored = await plan.store.get(REPORT_KEY) if has_ended else None
+    return plan, state | (json_codec.loads(stored) if stored else {})
 
 
-async def _written(plan: OpenPlan, said: dict[str, Any], out: Path | None, *, anew: bool) -> str:
-    """Where the page is: of an ended run it is there already, beside the artifact."""
+async def _write_report(plan: OpenPlan, state: dict[str, Any], out: Path | None, *, rewrite: bool) -> str:
+    """Return the address of the page, which an ended run already has in its store; `rewrite` replaces that one."""
     if out is None:
-        there = not anew and said.get("verdict") and await plan.store.has(KEY)
-        return plan.store.where(KEY) if there else await page.write_to_store(plan, said)
-    with _file(out) as file:
-        await page.write(plan, said, _Sink(file))
+        exists = not rewrite and state.get("verdict") and await plan.store.has_file(PAGE_KEY)
+        return plan.store.address_of(PAGE_KEY) if exists else await page.write_page_to_store(plan, state)
+    with _replace_file(out) as file:
+        await page.write_page(plan, state, _FileSink(file))
     return str(out.absolute())
 
 
-class _Sink:
-    """A file of this machine."""
+class _FileSink:
+    """A local file that a report can be written to."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -126,8 +121,8 @@ class _Sink:
 
 
 @contextmanager
-def _file(path: Path) -> Generator[BinaryIO]:
-    """A file that is there when it is whole; an older one is replaced."""
+def _replace_file(path: Path) -> Generator[BinaryIO]:
+    """Open a file for writing that appears, or replaces an older one, when all is written. Raises SetupError."""
     part = path.with_name(path.name + ".part")
     try:
         with part.open("wb") as file:
@@ -139,12 +134,12 @@ def _file(path: Path) -> Generator[BinaryIO]:
         part.unlink(missing_ok=True)
 
 
-def _sides(titles: tuple[str, str, str], lines: list[comparison.Line]) -> None:
-    """Two runs side by side; what is not the same in both is bold."""
-    shown = Table()
+def _print_comparison(titles: tuple[str, str, str], lines: list[comparison.ComparedValue]) -> None:
+    """Print two runs in two columns; values that differ are bold."""
+    table = Table()
     for title in titles:
-        shown.add_column(Text(title), overflow="fold")
+        table.add_column(Text(title), overflow="fold")
     for line in lines:
         style = "bold" if line.differs else ""
-        shown.add_row(line.name, Text(line.one, style), Text(line.other, style))
-    Console(highlight=False).print(shown)
+        table.add_row(line.name, Text(line.one, style), Text(line.other, style))
+    Console(highlight=False).print(table)

@@ -1,89 +1,109 @@
-"""What may come next on a command line: run by the shell at the Tab key, so nothing is imported that takes time."""
+"""Completions of a command line at the Tab key. The shell runs this module, so it imports nothing that takes time."""
 
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
-from runtime.cli import command_index
-from runtime.cli.command_index import Command, Taken
-from runtime.cli.shell_run_ids import known_ids
+from runtime.cli.command_table import COMMANDS
+from runtime.cli.shell_run_ids import complete_run_id
 
-Offer = tuple[str, str]
-"""A word, and what is said of it."""
+Completion = tuple[str, str]
+"""A word, and its description."""
 FILES = "files"
-"""Said in the place of offers where the shell is to offer files."""
+"""Stands for completions if the shell is to complete a file's name."""
 
 
-def offered(words: Sequence[str]) -> list[Offer] | str:
-    """What the last of the words after `starter.py`, begun or empty, may become: offers, or FILES."""
-    *before, begun = words
-    there = command_index.top()
-    if not before:
-        return [(name, one.told if isinstance(one, Command) else one.partition("\n")[2]) for name, one in there.items()]
-    one = there.get(before[0])
-    if isinstance(one, str):
-        inside = command_index.inner(one.partition("\n")[0], before[0])
-        if len(before) == 1 and not begun.startswith("-"):
-            return [(name, inner.told) for name, inner in inside.items() if name]
-        one, before = (inside.get(before[1]), before[1:]) if len(before) > 1 else (inside.get(""), before)
-    return _within(one, before[1:], begun) if one is not None else []
+@dataclass(frozen=True)
+class Option:
+    """An option as the command table writes it."""
+
+    names: tuple[str, ...]
+    """How it is written; a switch may have two, `--open` and `--no-open`."""
+    value: str
+    """The kind of its value; empty for a switch."""
+    is_repeatable: bool
 
 
-def _within(command: Command, before: Sequence[str], begun: str) -> list[Offer] | str:
-    """The same after a command."""
-    options = {name: option for option in command.options for name in option.names}
-    waiting: Taken | None = None
-    place = 0
-    for word in before:
-        if waiting is not None:
-            waiting = None
-        elif word.startswith("-"):
-            name, equals, _ = word.partition("=")
-            option = options.get(name)
-            waiting = option if option and option.kind != "flag" and not equals else None
-        else:
-            place += 1
-    if waiting is not None:
-        return _values(waiting, begun)
-    places = command.places
-    if not begun.startswith("-"):
-        if place < len(places):
-            return _values(places[place], begun)
-        if places and places[-1].again:
-            return _values(places[-1], begun)
-    used = {word.partition("=")[0] for word in before}
-    return [
-        *((name, option.help) for name, option in options.items() if option.again or not used & set(option.names)),
-        ("--help", "what it does and takes"),
+def parse_usage(usage: str) -> tuple[list[str], list[Option]]:
+    """Return the kinds of a command's arguments, and its options."""
+    words = usage.split()
+    options = [re.fullmatch(r"(--[^=]+)=?([^.]*)(\.{3})?", word) for word in words if word.startswith("--")]
+    return [word for word in words if not word.startswith("--")], [
+        Option(tuple(match[1].split("/")), match[2], bool(match[3])) for match in options if match
     ]
 
 
-def _values(taken: Taken, begun: str) -> list[Offer] | str:
-    if taken.kind == "files":
+def complete(words: Sequence[str]) -> list[Completion] | str:
+    """Return what the last of the words after `starter.py` may become, or FILES. The last word may be empty."""
+    *previous, current = words
+    if not previous:
+        return _list_commands("")
+    group = f"{previous[0]} "
+    if len(previous) == 1 and not current.startswith("-") and (commands := _list_commands(group)):
+        return commands
+    name, arguments = previous[0], previous[1:]
+    if arguments and group + arguments[0] in COMMANDS:
+        name, arguments = group + arguments[0], arguments[1:]
+    return _complete_arguments(COMMANDS[name].usage, arguments, current) if name in COMMANDS else []
+
+
+def _list_commands(group: str) -> list[Completion]:
+    """Return the commands of a group, named as `topics `, or those at the top."""
+    names = {name.removeprefix(group): name for name in COMMANDS if name.startswith(group)}
+    return [(word, COMMANDS[name].help.partition("\n")[0]) for word, name in names.items() if " " not in word]
+
+
+def _complete_arguments(usage: str, previous: Sequence[str], current: str) -> list[Completion] | str:
+    arguments, options = parse_usage(usage)
+    by_name = {name: option for option in options for name in option.names}
+    pending: Option | None = None  # the option whose value comes next
+    position = 0
+    for word in previous:
+        if pending is not None:
+            pending = None
+        elif word.startswith("-"):
+            name, equals, _ = word.partition("=")
+            option = by_name.get(name)
+            pending = option if option and option.value and not equals else None
+        else:
+            position += 1
+    if pending is not None:
+        return _complete_value(pending.value, current)
+    if not current.startswith("-") and position < len(arguments):
+        return _complete_value(arguments[position], current)
+    used = {word.partition("=")[0] for word in previous}
+    unused = [option for option in options if option.is_repeatable or not used & set(option.names)]
+    return [*((name, "") for option in unused for name in option.names), ("--help", "what it does and takes")]
+
+
+def _complete_value(kind: str, current: str) -> list[Completion] | str:
+    if kind == "FILE":
         return FILES
-    if taken.kind == "ids":
-        return known_ids(begun)
-    return [(choice, "") for choice in taken.choices]
+    if kind == "ID":
+        return complete_run_id(current)
+    return [(choice, "") for choice in kind.split("|")] if "|" in kind else []
 
 
-def in_bash(line: str, current: str) -> Iterator[str]:
-    """For bash, which hands over its line up to the cursor, and what it takes for the word there: it parts words at
-    `:` and `=`, too."""
-    words = _after_starter(_split(line))
-    found = offered(words)
-    if isinstance(found, str):
-        yield found
+def complete_in_bash(line: str, current: str) -> Iterator[str]:
+    """Yield completions for bash. `line` ends at the cursor; `current` is the current word as bash sees it, which also
+    splits words at `:` and `=`."""
+    words = _words_after_starter(_split_line(line))
+    completions = complete(words)
+    if isinstance(completions, str):
+        yield completions
         return
     yield "words"
-    begun = words[-1]
-    kept = len(begun) - len(current) if begun.endswith(current) else 0
-    for name, _ in found:
-        if name.startswith(begun):
-            yield shlex.quote(name[kept:])
+    typed = words[-1]
+    offset = len(typed) - len(current) if typed.endswith(current) else 0
+    for word, _ in completions:
+        if word.startswith(typed):
+            yield shlex.quote(word[offset:])
 
 
-def _split(line: str) -> list[str]:
-    """A line's words, the last one begun or empty; a quote may be open."""
+def _split_line(line: str) -> list[str]:
+    """Return a line's words, the last one unfinished or empty; a quote may be open."""
     for end in ("", "'", '"'):
         try:
             words = shlex.split(line + end)
@@ -93,25 +113,31 @@ def _split(line: str) -> list[str]:
     return [""]
 
 
-def _after_starter(words: Sequence[str]) -> list[str]:
-    at = next((index for index, word in enumerate(words) if word.rpartition("/")[2] == "starter.py"), len(words) - 1)
-    return list(words[at + 1 :]) or [""]
+def _words_after_starter(words: Sequence[str]) -> list[str]:
+    position = next(
+        (index for index, word in enumerate(words) if word.rpartition("/")[2] == "starter.py"), len(words) - 1
+    )
+    return list(words[position + 1 :]) or [""]
 
 
-def in_columns(*words: str) -> Iterator[str]:
-    """For zsh and fish, which hand over the words after `starter.py`: a word, a tab, and what is said of it."""
-    found = offered(words or ("",))
-    if isinstance(found, str):
-        yield found
+def complete_in_columns(*words: str) -> Iterator[str]:
+    """Yield completions for zsh and fish, of the words after `starter.py`: a word, a tab, and its description."""
+    completions = complete(words or ("",))
+    if isinstance(completions, str):
+        yield completions
         return
     yield "words"
-    for name, told in found:
-        if name.isprintable():
-            yield f"{name}\t{told}"
+    for word, description in completions:
+        if word.isprintable():
+            yield f"{word}\t{description}"
 
 
-SHELLS: dict[str, Callable[..., Iterator[str]]] = {"bash": in_bash, "zsh": in_columns, "fish": in_columns}
+SHELLS: dict[str, Callable[..., Iterator[str]]] = {
+    "bash": complete_in_bash,
+    "zsh": complete_in_columns,
+    "fish": complete_in_columns,
+}
 
 if __name__ == "__main__":
-    shell, *given = sys.argv[1:]
-    print("\n".join(SHELLS[shell](*given)))
+    shell, *words = sys.argv[1:]
+    print("\n".join(SHELLS[shell](*words)))

@@ -1,4 +1,4 @@
-"""What `doctor` finds: one remark for each thing that it looks at, and how long it may look."""
+"""A finding of `doctor`: the state of one thing that a run needs, and how to fix it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,36 +6,40 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
-PATIENCE = 10.0
-"""Seconds that one look may take."""
+CHECK_TIMEOUT = 10.0
+"""Seconds that one check may take."""
 State = Literal["ok", "note", "wrong"]
 
 
 @dataclass(frozen=True)
-class Remark:
-    """How one thing is. `note`: nothing is wrong, but a person may want to know."""
+class Finding:
+    """The state of one thing. `note` is no fault, but a person may want to know it."""
 
-    what: str
+    subject: str
     state: State
-    said: str
-    mend: str = ""
-    """The command, or the words, that make it right."""
+    message: str
+    fix: str = ""
+    """Commands or actions that put it right, separated by `; `."""
+
+    def to_json(self) -> dict[str, str]:
+        """Return the finding under the field names that `doctor --json` prints."""
+        return {"what": self.subject, "state": self.state, "said": self.message, "mend": self.fix}
 
 
-Look = Callable[[], Awaitable[list[Remark]]]
+Check = Callable[[], Awaitable[list[Finding]]]
 
 
-async def bounded(what: str, look: Look, mend: str) -> list[Remark]:
-    """What a look finds, or that it took too long."""
+async def run_check(subject: str, check: Check, fix: str) -> list[Finding]:
+    """Return the findings of a check, or one with `fix` that it took longer than `CHECK_TIMEOUT`."""
     try:
-        async with asyncio.timeout(PATIENCE):
-            return await look()
+        async with asyncio.timeout(CHECK_TIMEOUT):
+            return await check()
     except TimeoutError:
-        return [Remark(what, "wrong", f"no answer within {PATIENCE:g} s", mend)]
+        return [Finding(subject, "wrong", f"no answer within {CHECK_TIMEOUT:g} s", fix)]
 
 
-def public(address: str) -> str:
-    """An address without the user and the password that it may carry."""
+def hide_credentials(address: str) -> str:
+    """Return an address without the user name and the password that it may carry."""
     try:
         parts = urlsplit(address)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What `doctor` looks at on this machine: Python, packages, the store."""
+"""Checks of `doctor` on this machine: Python, packages, the store."""
 
 import re
 import secrets
@@ -11,93 +11,98 @@ from pathlib import Path
 from obstore.exceptions import BaseError
 
 from activities.store.object_store import Store, StoreError
-from runtime.doctor.finding import Remark, public
+from runtime.doctor.finding import Finding, hide_credentials
 from runtime.paths import ROOT
 
-FULL = 1 << 30
-"""Bytes that should be free."""
-_NEEDED = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(?:\[[^]]*])?(?P<bounds>[^;]*)(?P<where>;.*)?")
+FREE_BYTES = 1 << 30
+"""Bytes that should be free on the disk of the store."""
+_REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(?:\[[^]]*])?(?P<bounds>[^;]*)(?P<marker>;.*)?")
 
 
-async def python() -> list[Remark]:
-    """Whether this Python is one that pyproject.toml allows."""
-    said = ".".join(map(str, sys.version_info[:3]))
-    least = str(_project()["requires-python"])
-    if _fits(said, least):
-        return [Remark("Python", "ok", f"{said}, {sys.executable}")]
-    return [Remark("Python", "wrong", f"{said} is too old, {least} is needed", "uv python install 3.11 && uv sync")]
+async def check_python() -> list[Finding]:
+    """Check that this Python is one that pyproject.toml allows."""
+    current = ".".join(map(str, sys.version_info[:3]))
+    minimum = str(_read_project()["requires-python"])
+    if _is_within_bounds(current, minimum):
+        return [Finding("Python", "ok", f"{current}, {sys.executable}")]
+    message = f"{current} is too old, {minimum} is needed"
+    return [Finding("Python", "wrong", message, "uv python install 3.11 && uv sync")]
 
 
-async def packages() -> list[Remark]:
-    """Whether all that pyproject.toml asks for is installed, in a version that it allows."""
-    needed = [_NEEDED.fullmatch(one) for one in _project()["dependencies"]]
-    here = [one for one in needed if one and not (one["where"] and sys.platform == "win32")]
-    wrong: list[str] = []
-    for one in here:
+async def check_packages() -> list[Finding]:
+    """Check that every package that pyproject.toml requires is installed, in a version that it allows."""
+    requirements = [_REQUIREMENT.fullmatch(line) for line in _read_project()["dependencies"]]
+    # a marker is only used to leave a package out on Windows
+    needed = [match for match in requirements if match and not (match["marker"] and sys.platform == "win32")]
+    problems: list[str] = []
+    for requirement in needed:
+        name, bounds = requirement["name"], requirement["bounds"]
         try:
-            found = version(one["name"])
+            installed = version(name)
         except PackageNotFoundError:
-            wrong.append(f"{one['name']} is missing")
+            problems.append(f"{name} is missing")
             continue
-        if not _fits(found, one["bounds"]):
-            wrong.append(f"{one['name']} is {found}, not {one['bounds'].strip()}")
-    if wrong:
-        return [Remark("packages", "wrong", "; ".join(wrong), "uv sync")]
-    return [Remark("packages", "ok", f"all {len(here)} are there, temporalio {version('temporalio')}")]
+        if not _is_within_bounds(installed, bounds):
+            problems.append(f"{name} is {installed}, not {bounds.strip()}")
+    if problems:
+        return [Finding("packages", "wrong", "; ".join(problems), "uv sync")]
+    return [Finding("packages", "ok", f"all {len(needed)} are installed, temporalio {version('temporalio')}")]
 
 
-def _project() -> dict[str, list[str]]:
+def _read_project() -> dict[str, list[str]]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 
-def _fits(found: str, bounds: str) -> bool:
-    """Whether a version is within bounds such as `>=1.35,<1.36`, the only ones that we use."""
+def _is_within_bounds(installed: str, bounds: str) -> bool:
+    """Return True if a version is within bounds such as `>=1.35,<1.36`; `>=` and `<` are the only ones we use."""
     for bound in filter(None, (part.strip() for part in bounds.split(","))):
-        least = bound.startswith(">=")
-        if (_numbers(found) >= _numbers(bound.lstrip("<>="))) != least:
+        is_minimum = bound.startswith(">=")
+        if (_parse_version(installed) >= _parse_version(bound.lstrip("<>="))) != is_minimum:
             return False
     return True
 
 
-def _numbers(said: str) -> list[int]:
-    numbers = [int(part) for part in re.findall(r"\d+", said.partition("+")[0])][:3]
+def _parse_version(text: str) -> list[int]:
+    numbers = [int(part) for part in re.findall(r"\d+", text.partition("+")[0])][:3]
     return numbers + [0] * (3 - len(numbers))
 
 
-async def store(root: str, where: str) -> list[Remark]:
-    """Whether a file can be written there, and is not replaced by one that is to be written once. It is removed."""
-    what, shown = "store", public(root)
-    made = [] if "://" in root else _missing(Path(root).absolute())
+async def check_store(root: str, origin: str) -> list[Finding]:
+    """Check that a file can be written into the store and that a second write does not replace it. `origin` says what
+    named the store. The file, and folders created for it, are removed."""
+    subject, label = "store", f"{hide_credentials(root)} ({origin})"
+    created = [] if "://" in root else _highest_missing_folder(Path(root).absolute())
     try:
-        files = Store(root, f"quire-doctor-{secrets.token_hex(4)}")
-        first = await files.put_once("inputs/one", b"first")
-        second = await files.put_once("inputs/one", b"second")
-        kept = await files.get("inputs/one")
-        await files.remove("inputs/")
+        store = Store(root, f"quire-doctor-{secrets.token_hex(4)}")
+        first = await store.put_once("inputs/one", b"first")
+        second = await store.put_once("inputs/one", b"second")
+        stored = await store.get("inputs/one")
+        await store.delete("inputs/")
     except (StoreError, BaseError, OSError, ValueError) as error:
-        said = str(error).splitlines()[0][:200]
-        mend = "chmod u+w it, or name another one: output.store in the request, --store here"
+        reason = str(error).splitlines()[0][:200]
+        fix = "chmod u+w it, or choose another store: output.store in the request, --store here"
         if "://" in root:
-            mend = "set the bucket's variables, such as AWS_ACCESS_KEY_ID and AWS_REGION, or name another store"
-        return [Remark(what, "wrong", f"{shown} ({where}) cannot be written: {public(said)}", mend)]
+            fix = "set the bucket's variables, such as AWS_ACCESS_KEY_ID and AWS_REGION, or choose another store"
+        return [Finding(subject, "wrong", f"{label} cannot be written: {hide_credentials(reason)}", fix)]
     finally:
-        for folder in made:
+        for folder in created:
             shutil.rmtree(folder, ignore_errors=True)
-    if (first, second, kept) != (b"first", b"first", b"first"):
-        said = f"{shown} ({where}) replaces files that are to be written once: it has no put-if-absent"
-        return [Remark(what, "wrong", said, "use a store that has it: a folder, S3, GCS, Azure, recent MinIO")]
-    return [Remark(what, "ok", f"{shown} ({where}), writable, put-if-absent works"), *_room(root)]
+    if (first, second, stored) != (b"first", b"first", b"first"):
+        message = f"{label} replaces files that must be written only once: it has no put-if-absent"
+        return [Finding(subject, "wrong", message, "use a store that has it: a folder, S3, GCS, Azure, recent MinIO")]
+    return [Finding(subject, "ok", f"{label}, writable, put-if-absent works"), *_check_disk(root)]
 
 
-def _missing(path: Path) -> list[Path]:
-    """The highest folder on the way there that is not there yet, if any."""
+def _highest_missing_folder(path: Path) -> list[Path]:
+    """Return the highest folder on a path that does not exist yet, or nothing."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     return missing[-1:]
 
 
-def _room(root: str) -> list[Remark]:
+def _check_disk(root: str) -> list[Finding]:
     if "://" in root:
         return []
-    there = next(folder for folder in (Path(root).absolute(), *Path(root).absolute().parents) if folder.exists())
-    free = shutil.disk_usage(there).free
-    return [] if free > FULL else [Remark("disk", "note", f"only {free >> 20} MB are free at {there}")]
+    path = Path(root).absolute()
+    folder = next(folder for folder in (path, *path.parents) if folder.exists())
+    free = shutil.disk_usage(folder).free
+    return [] if free > FREE_BYTES else [Finding("disk", "note", f"only {free >> 20:,} MB are free at {folder}")]

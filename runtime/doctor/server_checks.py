@@ -1,7 +1,8 @@
-"""What `doctor` looks at on the Temporal server: address, namespace, search attributes, workers."""
+"""Checks of `doctor` on the Temporal server: address, namespace, search attributes, workers."""
 
 import os
 import socket
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -10,115 +11,119 @@ from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError, RPCStatusCode
 
-from quire.contracts import WORKFLOW
-from runtime.doctor.finding import Remark
+from quire.commands import starter_command
+from quire.contracts import RUN_WORKFLOW
+from runtime.doctor.finding import Finding
 from runtime.errors import SetupError
 from runtime.temporal import embedded_server
-from runtime.temporal.diagnosis import others
-from runtime.temporal.settings import TASK_QUEUE, home, port
+from runtime.temporal.diagnosis import list_workers
+from runtime.temporal.settings import TASK_QUEUE, get_server_home, get_server_port
 
-ATTRIBUTE = "temporal operator search-attribute create --name {} --type {}"
-NAMES = {1: "Text", 2: "Keyword", 3: "Int"}
+CREATE_ATTRIBUTE = "temporal operator search-attribute create --name {} --type {}"
+TYPE_NAMES = {1: "Text", 2: "Keyword", 3: "Int"}
+"""The names that the Temporal CLI has for the types of search attributes."""
 
 
-async def server() -> list[Remark]:
-    """Where it is, who says so, and what is there."""
+async def check_server() -> list[Finding]:
+    """Check the Temporal server: its address and what configured it, namespace, search attributes, workers. No server
+    is started."""
     try:
         config: dict[str, Any] = dict(ClientConfig.load_client_connect_config())
     except (RuntimeError, ValueError) as error:
-        mend = "mend the file that TEMPORAL_CONFIG_FILE or TEMPORAL_PROFILE leads to"
-        return [Remark("server", "wrong", f"the Temporal configuration cannot be read: {error}", mend)]
+        fix = "correct the file that TEMPORAL_CONFIG_FILE or TEMPORAL_PROFILE selects"
+        return [Finding("server", "wrong", f"the Temporal configuration cannot be read: {error}", fix)]
     configured = config.get("target_host")
     if not configured:
-        config["target_host"] = f"{embedded_server.HOST}:{port()}"
+        config["target_host"] = f"{embedded_server.HOST}:{get_server_port()}"
     try:
         client = await Client.connect(**config)
     except (RuntimeError, ValueError):
-        return [_away(str(configured)) if configured else _none_yet()]
+        return [_report_unreachable(str(configured)) if configured else _check_embedded_can_start()]
     return [
-        await _which(client, str(config["target_host"]), bool(configured)),
-        *await _namespace(client),
-        *await _attributes(client),
-        *await _workers(client),
+        await _describe_server(client, str(config["target_host"]), configured=bool(configured)),
+        *await _check_namespace(client),
+        *await _check_search_attributes(client),
+        *await _check_workers(client),
     ]
 
 
-def _away(address: str) -> Remark:
-    who = _who()
-    mend = f"start it, mend {who}, or unset that to use an embedded server"
-    return Remark("server", "wrong", f"nothing answers at {address}, which {who} names", mend)
+def _report_unreachable(address: str) -> Finding:
+    setting = _name_setting()
+    fix = f"start it, correct {setting}, or unset that to use an embedded server"
+    return Finding("server", "wrong", f"nothing answers at {address}, the address in {setting}", fix)
 
 
-def _who() -> str:
+def _name_setting() -> str:
+    """Name what configures the server's address."""
     return "TEMPORAL_ADDRESS" if os.environ.get("TEMPORAL_ADDRESS") else "the Temporal profile"
 
 
-def _none_yet() -> Remark:
-    """No server is configured and none runs: one can be started if its binary is there and its ports are free."""
+def _check_embedded_can_start() -> Finding:
+    """Check that an embedded server could be started: its binary is installed and its ports are free."""
     try:
-        binary = Path(embedded_server.binary()).name
+        binary = Path(embedded_server.find_temporal_binary()).name
     except SetupError as error:
-        return Remark("server", "wrong", str(error), "uv sync")
-    taken = [number for number in (port(), port() + 1000) if _taken(number)]
-    if taken:
-        said = f"port {taken[0]} is taken by something that is no Temporal server"
-        return Remark("server", "wrong", said, "end that program, or choose another port: export QUIRE_PORT=7433")
-    return Remark(
-        "server", "ok", f"none at {embedded_server.HOST}:{port()}; a run starts one ({binary}, data in {home()})"
-    )
+        return Finding("server", "wrong", str(error), "uv sync")
+    occupied = [number for number in (get_server_port(), get_server_port() + 1000) if _is_occupied(number)]
+    if occupied:
+        message = f"port {occupied[0]} is taken by a program that is not a Temporal server"
+        return Finding("server", "wrong", message, "end that program, or choose another port: export QUIRE_PORT=7433")
+    address = f"{embedded_server.HOST}:{get_server_port()}"
+    return Finding("server", "ok", f"none at {address}; a run starts one ({binary}, data in {get_server_home()})")
 
 
-def _taken(number: int) -> bool:
-    with socket.socket() as tried:
-        tried.settimeout(1)
-        return tried.connect_ex((embedded_server.HOST, number)) == 0
+def _is_occupied(number: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((embedded_server.HOST, number)) == 0
 
 
-async def _which(client: Client, address: str, configured: bool) -> Remark:
+async def _describe_server(client: Client, address: str, *, configured: bool) -> Finding:
     info = await client.workflow_service.get_system_info(GetSystemInfoRequest())
-    ours = not configured and (home() / "temporal.pid").exists()
-    said = _who() if configured else "QUIRE_PORT" if os.environ.get("QUIRE_PORT") else "the usual port"
-    kind = f"embedded, data in {home()}" if ours else "not embedded"
-    return Remark("server", "ok", f"{address} (by {said}), {kind}, version {info.server_version}")
+    is_embedded = not configured and (get_server_home() / "temporal.pid").exists()
+    origin = _name_setting() if configured else "QUIRE_PORT" if os.environ.get("QUIRE_PORT") else "the default port"
+    kind = f"embedded, data in {get_server_home()}" if is_embedded else "not embedded"
+    return Finding("server", "ok", f"{address} (by {origin}), {kind}, version {info.server_version}")
 
 
-async def _namespace(client: Client) -> list[Remark]:
-    what, name = "namespace", client.namespace
+async def _check_namespace(client: Client) -> list[Finding]:
+    subject, name = "namespace", client.namespace
     try:
-        found = await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=name))
+        namespace = await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=name))
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
-            mend = f"temporal operator namespace create --namespace {name}, or set TEMPORAL_NAMESPACE"
-            return [Remark(what, "wrong", f"{name} is not there", mend)]
-        return [Remark(what, "note", f"{name}; the server does not tell more: {error.message}")]
-    days = found.config.workflow_execution_retention_ttl.seconds // 86_400
-    return [Remark(what, "ok", f"{name}, which keeps ended runs for {days} day(s)")]
+            fix = f"temporal operator namespace create --namespace {name}, or set TEMPORAL_NAMESPACE"
+            return [Finding(subject, "wrong", f"{name} does not exist", fix)]
+        return [Finding(subject, "note", f"{name}; the server gives no details: {error.message}")]
+    days = namespace.config.workflow_execution_retention_ttl.seconds // 86_400
+    return [Finding(subject, "ok", f"{name}, which keeps ended runs for {days:,} day(s)")]
 
 
-async def _attributes(client: Client) -> list[Remark]:
-    what = "search attributes"
+async def _check_search_attributes(client: Client) -> list[Finding]:
+    subject = "search attributes"
     try:
-        if await embedded_server.search_attributes_known(client):
-            return [Remark(what, "ok", "the four of Quire are there")]
+        if await embedded_server.has_search_attributes(client):
+            return [Finding(subject, "ok", "all of Quire's are registered")]
     except RPCError as error:
-        return [Remark(what, "note", f"the server does not tell: {error.message}")]
-    mend = "; ".join(ATTRIBUTE.format(name, NAMES[kind]) for name, kind in embedded_server.SEARCH_ATTRIBUTES.items())
-    return [Remark(what, "note", "not there: runs work, but the server's list does not show how far they are", mend)]
+        return [Finding(subject, "note", f"the server does not list them: {error.message}")]
+    types = embedded_server.SEARCH_ATTRIBUTES.items()
+    fix = "; ".join(CREATE_ATTRIBUTE.format(name, TYPE_NAMES[kind]) for name, kind in types)
+    return [Finding(subject, "note", "missing: runs work, but the server's list does not show their progress", fix)]
 
 
-async def _workers(client: Client) -> list[Remark]:
-    what = "worker"
+async def _check_workers(client: Client) -> list[Finding]:
+    subject = "worker"
     try:
-        found = await others(client, TASK_QUEUE)
-        query = f"WorkflowType = '{WORKFLOW}' AND ExecutionStatus = 'Running'"
+        workers = await list_workers(client, TASK_QUEUE)
+        query = f"WorkflowType = '{RUN_WORKFLOW}' AND ExecutionStatus = 'Running'"
         live = (await client.count_workflows(query)).count
     except RPCError as error:
-        return [Remark(what, "note", f"the server does not tell: {error.message}")]
-    if found:
-        identity, age = min(found, key=lambda one: one[1])
-        seen = f"{identity}, seen {age:.0f} s ago"
-        return [Remark(what, "ok", f"{len(found)} on queue {TASK_QUEUE}, the last {seen}")]
+        return [Finding(subject, "note", f"the server does not list them: {error.message}")]
+    if workers:
+        identity, age = min(workers, key=itemgetter(1))
+        latest = f"{identity}, seen {age:.0f} s ago"
+        return [Finding(subject, "ok", f"{len(workers):,} on queue {TASK_QUEUE}, the last {latest}")]
     if live:
-        said = f"none on queue {TASK_QUEUE}, and {live} unfinished run(s) wait for one"
-        return [Remark(what, "wrong", said, "uv run starter.py up, or uv run worker.py")]
-    return [Remark(what, "ok", f"none on queue {TASK_QUEUE}, and none is needed: run and watch bring their own")]
+        message = f"none on queue {TASK_QUEUE}, and {live:,} unfinished run(s) wait for one"
+        return [Finding(subject, "wrong", message, f"{starter_command('up')}, or uv run worker.py")]
+    return [Finding(subject, "ok", f"none on queue {TASK_QUEUE}, and none is needed: run and watch bring their own")]

@@ -1,1 +1,1 @@
-"""What `check` shows before a run: plan, expected tokens and cost, what the store has already."""
+"""The preview of a run that `check` shows: plan, expected tokens and cost, prompts, answers already in the store."""

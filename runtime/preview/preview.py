@@ -1,4 +1,4 @@
-"""What a run of a request would be, told before anything is paid: plan, tokens and cost, prompt, and what is there."""
+"""The preview of a run, before anything is paid: plan, expected tokens and cost, prompts, and answers in the store."""
 
 import json
 import random
@@ -6,144 +6,151 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from activities.plan_run import seeded
-from recipes.planning import Plan, lay_out
+from activities.plan_run import with_seed
+from recipes.planning import Plan, build_plan
 from runtime.preview import estimate
-from runtime.preview.estimate import Part, Seen, Totals
-from runtime.preview.rehearsal import Found, Rehearsal
-from runtime.request.request_file import Checked
+from runtime.preview.estimate import CallEstimate, MeasuredBatch, Totals
+from runtime.preview.rehearsal import Rehearsal, ReuseResult
+from runtime.request.request_file import CheckedRequest
 
-LOOKED_AT = 1000
-"""Batches whose prompts are written to be measured and looked for; of larger plans so many are taken."""
-SHOWN = 20
-"""The first ones, which a person is shown."""
+MAX_MEASURED = 1000
+"""Batches whose prompts are built, measured and searched for in the store; of larger plans this many are drawn."""
+SHOWN_ROWS = 20
+"""The first batches or groups, which a person is shown."""
+
+Preview = dict[str, Any]
+"""The JSON that `check --json` prints."""
 
 
-async def expectation(checked: Checked, *, name: str | None = None, prompt: bool = False) -> dict[str, Any]:
-    """All that `check` tells. `name` is the id that the run is to have; `prompt` adds what the first calls send."""
+async def build_preview(checked: CheckedRequest, *, name: str | None = None, prompt: bool = False) -> Preview:
+    """Return the preview of a run. `name` is the run's id, if it is known; `prompt` adds the bodies of the first
+    calls."""
     plan = checked.plan
-    if name is not None and plan.recipe.draws and plan.request.seed is None:
-        plan = lay_out(seeded(checked.request, name), checked.texts, checked.documents)
-    # where the workers will look: the plan's own request names the store as the person did
+    if name is not None and plan.recipe.uses_seed and plan.request.seed is None:
+        plan = build_plan(with_seed(checked.request, name), checked.texts, checked.documents)
+    # the plan's own request names the store as the person wrote it; workers use the absolute address
     plan = replace(plan, request=plan.request.model_copy(update={"output": checked.request.output}))
     rehearsal = Rehearsal(plan, name)
-    numbers = _looked_at(len(plan.sizes), in_order=bool(plan.after))
-    found = await rehearsal.look(numbers)
-    rows = [await _row(rehearsal, number, found) for number in sorted(numbers)]
-    seen = [Seen(row["batch"], row["size"], row["prompt_bytes"], row["schema_bytes"]) for row in rows]
-    parts = estimate.parts(plan, seen, found.batches)
-    told: dict[str, Any] = {
+    numbers = _choose_batches(len(plan.sizes), in_order=bool(plan.after))
+    reuse = await rehearsal.find_answers(numbers)
+    rows = [await _build_batch_row(rehearsal, number, reuse) for number in sorted(numbers)]
+    measured = [MeasuredBatch(row["batch"], row["size"], row["prompt_bytes"], row["schema_bytes"]) for row in rows]
+    calls = estimate.estimate_calls(plan, measured, reuse.batches)
+    preview: Preview = {
         "recipe": plan.request.recipe,
         "target": len(plan.slots),
         "noun": plan.recipe.noun,
         "model": plan.request.generator.name,
-        "endpoint": rehearsal.where(plan.request.generator),
+        "endpoint": rehearsal.describe_endpoint(plan.request.generator),
         "group_word": plan.recipe.group_word,
-        "groups": _groups(plan),
-        "expected": plan.recipe.expected(),
+        "groups": _build_group_rows(plan),
+        "expected": plan.recipe.plan_facts(),
         "batch_count": len(plan.sizes),
         "batches": rows,
         "tokens_per_item": plan.request.batching.tokens_per_item,
-        "estimate": _estimate(plan, parts),
-        "budget": _budget(plan, parts),
-        "reuse": _reuse(plan, found, name),
+        "estimate": _build_estimate(plan, calls),
+        "budget": _build_budget(plan, calls),
+        "reuse": _build_reuse(plan, reuse, name),
         "warnings": plan.warnings,
     }
-    return told | ({"prompts": await _prompts(rehearsal)} if prompt else {})
+    return preview | ({"prompts": await _build_prompts(rehearsal)} if prompt else {})
 
 
-def _looked_at(count: int, *, in_order: bool) -> Sequence[int]:
-    """Numbers of the batches to look at. A lane can only be followed from its beginning; else any are as good as
-    others, and drawn ones are fair however many there is time for."""
-    if count <= LOOKED_AT or in_order:
-        return range(1, min(count, LOOKED_AT) + 1)
-    first = range(1, SHOWN + 1)
-    return [*first, *random.Random(0).sample(range(SHOWN + 1, count + 1), LOOKED_AT - SHOWN)]
+def _choose_batches(count: int, *, in_order: bool) -> Sequence[int]:
+    """Return the numbers of the batches to measure.
+
+    A lane can only be followed from its beginning. Otherwise batches are drawn, so that the sample is fair even if
+    there is not enough time for all of it.
+    """
+    if count <= MAX_MEASURED or in_order:
+        return range(1, min(count, MAX_MEASURED) + 1)
+    first = range(1, SHOWN_ROWS + 1)
+    return [*first, *random.Random(0).sample(range(SHOWN_ROWS + 1, count + 1), MAX_MEASURED - SHOWN_ROWS)]
 
 
-async def _row(rehearsal: Rehearsal, number: int, found: Found) -> dict[str, Any]:
-    call = await rehearsal.call(number)
+async def _build_batch_row(rehearsal: Rehearsal, number: int, reuse: ReuseResult) -> dict[str, Any]:
+    call = await rehearsal.build_call(number)
     slots = call.slots
-    said, schema = call.body["messages"], call.body["response_format"]
+    messages, schema = call.body["messages"], call.body["response_format"]
     return {
         "batch": number,
         "slots": slots[0].key if len(slots) == 1 else f"{slots[0].key} to {slots[-1].key}",
         "size": len(slots),
         "covers": list(dict.fromkeys(name for slot in slots for name in slot.covers)),
-        "prompt_bytes": sum(len(message["content"].encode()) for message in said),
+        "prompt_bytes": sum(len(message["content"].encode()) for message in messages),
         "schema_bytes": len(json.dumps(schema)),
-        "reused": number in found.batches,
+        "reused": number in reuse.batches,
     }
 
 
-def _groups(plan: Plan) -> list[dict[str, Any]]:
-    """Items and batches of each group; a batch belongs to one group only."""
+def _build_group_rows(plan: Plan) -> list[dict[str, Any]]:
+    """Return items and batches of each group; a batch belongs to one group only."""
     rows: list[dict[str, Any]] = []
-    at = 0
+    batch = 0
     for group in plan.groups:
-        begun, items = at, 0
+        first, items = batch, 0
         while items < group.target:
-            items += plan.sizes[at]
-            at += 1
-        rows.append({"name": group.name, "target": group.target, "batches": at - begun})
+            items += plan.sizes[batch]
+            batch += 1
+        rows.append({"name": group.name, "target": group.target, "batches": batch - first})
     return rows
 
 
-def _estimate(plan: Plan, parts: Sequence[Part]) -> dict[str, Any]:
-    rows = [{"part": part.name, "model": part.model, **_amounts(part.totals())} for part in parts]
-    spread = estimate.spread(plan.request)[1]
+def _build_estimate(plan: Plan, calls: Sequence[CallEstimate]) -> dict[str, Any]:
+    rows = [{"part": call.name, "model": call.model, **_format_totals(call.to_totals())} for call in calls]
+    _, most = estimate.get_output_spread(plan.request)
     return {
-        **_amounts(estimate.total(parts)),
+        **_format_totals(estimate.add_up(calls)),
         "parts": rows,
         "low_means": estimate.LOW_MEANS,
-        "high_means": estimate.HIGH_MEANS.format(most=f"{spread:g}"),
+        "high_means": estimate.HIGH_MEANS.format(most=f"{most:g}"),
     }
 
 
-def _amounts(totals: Totals) -> dict[str, Any]:
-    """Whole calls and tokens; dollars as they are, None where a price is unknown."""
-    counts = {name: {"low": round(ends.low), "high": round(ends.high)} for name, ends in totals.counts.items()}
+def _format_totals(totals: Totals) -> dict[str, Any]:
+    """Return whole calls and tokens, and the cost in USD, None if a price is unknown."""
+    counts = {name: {"low": round(span.low), "high": round(span.high)} for name, span in totals.counts.items()}
     cost = totals.cost_usd
     return {**counts, "cost_usd": {"low": cost.low, "high": cost.high} if cost else None}
 
 
-def _budget(plan: Plan, parts: Sequence[Part]) -> dict[str, Any] | None:
-    """Whether the request's cap is likely to be met; None where it has none."""
-    said, totals = plan.request.budget, estimate.total(parts)
+def _build_budget(plan: Plan, calls: Sequence[CallEstimate]) -> dict[str, Any] | None:
+    """Return whether the request's budget is likely to be enough; None if it has none."""
+    budget, totals = plan.request.budget, estimate.add_up(calls)
     tokens = totals.counts["prompt_tokens"] + totals.counts["completion_tokens"]
-    caps = [(said.tokens, tokens), (said.usd, totals.cost_usd)]
-    given = [(cap, ends) for cap, ends in caps if cap is not None and ends is not None]
-    if not given:
+    caps = [(budget.tokens, tokens), (budget.usd, totals.cost_usd)]
+    comparable = [(cap, span) for cap, span in caps if cap is not None and span is not None]
+    if not comparable:
         return None
-    words = [f"{said.tokens:,} tokens"] * (said.tokens is not None) + [f"${said.usd}"] * (said.usd is not None)
-    if all(ends.high <= cap for cap, ends in given):
+    parts = [f"{budget.tokens:,} tokens"] * (budget.tokens is not None) + [f"${budget.usd}"] * (budget.usd is not None)
+    if all(span.high <= cap for cap, span in comparable):
         verdict = "enough for the high end"
-    elif all(ends.low <= cap for cap, ends in given):
-        verdict = "enough for the low end, not for the high one: the run may wait for raise-budget"
+    elif all(span.low <= cap for cap, span in comparable):
+        verdict = "enough for the low end, not for the high end: the run may wait for raise-budget"
     else:
-        verdict = "too little: the run will wait for raise-budget, or finish with what there is"
-    return {"tokens": said.tokens, "usd": said.usd, "said": ", ".join(words), "verdict": verdict}
+        verdict = "too little: the run will wait for raise-budget or finish"
+    return {"tokens": budget.tokens, "usd": budget.usd, "said": ", ".join(parts), "verdict": verdict}
 
 
-def _reuse(plan: Plan, found: Found, name: str | None) -> dict[str, Any]:
-    why = found.why
-    if plan.recipe.draws and plan.request.seed is None:
-        why = why or "each run draws by its own id: give `seed`, or `--id` with the id that the run is to have"
+def _build_reuse(plan: Plan, reuse: ReuseResult, name: str | None) -> dict[str, Any]:
+    why = reuse.why
+    if plan.recipe.uses_seed and plan.request.seed is None:
+        why = why or "the plan depends on the run's id: give `seed`, or --id with the id that the run will have"
     elif not plan.request.reuse and name is None:
-        why = why or "`reuse: false`: every answer is asked for anew"
+        why = why or "with `reuse: false` every call is made"
     return {
-        "batches": len(found.batches),
-        "items": found.items,
-        "looked_at": found.looked_at,
+        "batches": len(reuse.batches),
+        "items": reuse.items,
+        "looked_at": reuse.looked_at,
         "of": len(plan.sizes),
-        "runs": sorted(found.runs),
+        "runs": sorted(reuse.runs),
         "why": why,
     }
 
 
-async def _prompts(rehearsal: Rehearsal) -> list[dict[str, Any]]:
-    """What the first call of each kind sends: the planning model's, where there is one, and that of batch 1."""
-    prepared = rehearsal.preparations()
-    shown = [{"call": f"plan {key}", "body": body} for key, body in list(prepared.items())[:1]]
-    note = "without what the planning model is still to say" if prepared and not rehearsal.prepared else ""
-    return [*shown, {"call": "batch 1", "body": (await rehearsal.call(1)).body, "note": note}]
+async def _build_prompts(rehearsal: Rehearsal) -> list[dict[str, Any]]:
+    """Return the first call of each kind: of the planning model, if the recipe uses it, and batch 1."""
+    preparations = rehearsal.build_preparations()
+    prompts = [{"call": f"plan {key}", "body": body} for key, body in list(preparations.items())[:1]]
+    note = "without the answers of the planning model" if preparations and not rehearsal.prepared else ""
+    return [*prompts, {"call": "batch 1", "body": (await rehearsal.build_call(1)).body, "note": note}]

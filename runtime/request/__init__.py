@@ -1,1 +1,1 @@
-"""A request before it is a run: read, checked, drafted, described as a JSON Schema."""
+"""Requests before they run: read, checked, drafted, described as a JSON Schema."""

@@ -1,4 +1,4 @@
-"""A request that is written for a person: the recipe's example with the person's own values laid over it."""
+"""A request written for a person: the example of a recipe, with the person's own values in place of the example's."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -10,70 +10,78 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from activities.documents import database_table
-from activities.documents.input_files import read_text
+from activities.documents.input_files import read_input_file
+from quire.commands import starter_command
 from recipes.base.recipe import InputError, Recipe
-from runtime.cli.recipe_commands import EXAMPLES, example_of
 from runtime.errors import SetupError
-from runtime.request.editor_modeline import modeline, named
-from runtime.request.request_file import Checked, checked, override
+from runtime.paths import EXAMPLES
+from runtime.request.editor_modeline import build_modeline, to_path_in_folder
+from runtime.request.recipe_examples import read_example
+from runtime.request.request_file import CheckedRequest, apply_override, check_mapping
 
-_SIMPLE = ("string", "integer", "number", "boolean")
+_SIMPLE_TYPES = ("string", "integer", "number", "boolean")
 
 
 @dataclass
 class Draft:
-    """A request to be, and where it goes."""
+    """A request that is not written yet, and the file that it will be written to."""
 
-    kind: type[Recipe]
+    recipe: type[Recipe]
     out: Path
-    said: Any
-    """The example as ruamel read it, comments and all."""
-    remarks: Mapping[str, str]
-    """Its lines that are only a comment, as they stand in it: after a block of text ruamel moves them."""
+    request: Any
+    """The request as ruamel read the example, with its comments; to be changed in place."""
+    comment_lines: Mapping[str, str]
+    """The example's lines that hold only a comment, by their text without indentation. After a block of text, ruamel
+    moves such lines; they are written back as they were."""
 
     @property
     def inputs(self) -> Any:
-        """Its part `inputs`, to be changed in place."""
-        return self.said["inputs"]
+        """The field `inputs` of the request, to be changed in place."""
+        return self.request["inputs"]
 
-    def check(self) -> Checked:
-        """Lay it out as a run would. Raises SetupError."""
-        return checked(self.said, self.out.absolute().parent)
+    def check(self) -> CheckedRequest:
+        """Check the request as for a run. Raises SetupError if it is not valid."""
+        return check_mapping(self.request, self.out.absolute().parent)
 
-    def text(self) -> str:
-        """The file."""
-        told = io.StringIO()
-        _yaml().dump(self.said, told)
+    def to_text(self) -> str:
+        """Return the content of the file."""
+        stream = io.StringIO()
+        _create_yaml().dump(self.request, stream)
         head = [
-            modeline(self.out),
-            f"# {self.kind.name}: {self.kind.summary()}",
-            f"# Look at its plan:  uv run starter.py check {self.out}",
-            f"# Run it:            uv run starter.py run {self.out}",
+            build_modeline(self.out),
+            f"# {self.recipe.name}: {self.recipe.describe()}",
+            f"# Check its plan:  {starter_command('check', str(self.out))}",
+            f"# Run it:          {starter_command('run', str(self.out))}",
         ]
-        return "\n".join([*head, *(self.remarks.get(line.strip(), line) for line in told.getvalue().splitlines()), ""])
+        body = [self.comment_lines.get(line.strip(), line) for line in stream.getvalue().splitlines()]
+        return "\n".join([*head, *body, ""])
 
 
-def draft(kind: type[Recipe], out: Path) -> Draft:
-    """The recipe's example as a request in that place, whose folder is made: paths are relative to it. The example's
-    input files stay where they are. Raises SetupError."""
+def create_draft(recipe: type[Recipe], out: Path) -> Draft:
+    """Return the example of a recipe as a request to be written to `out`, whose folder is created.
+
+    The example's input files stay where they are; their paths become relative to that folder. Raises SetupError if the
+    folder cannot be created.
+    """
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SetupError(f"{out} cannot be written: {error.strerror}") from None
-    text = example_of(kind) or f"recipe: {kind.name}\ninputs: {{}}\n"
-    lines = text.replace("NAME.yaml", str(out)).splitlines(keepends=True)
+    example = read_example(recipe) or f"recipe: {recipe.name}\ninputs: {{}}\n"
+    lines = example.replace("NAME.yaml", str(out)).splitlines(keepends=True)
     body = "".join(lines[next(index for index, line in enumerate(lines) if not line.startswith("#")) :])
-    said: Any = _yaml().load(body)
-    made = Draft(kind, out, said, {line.strip(): line for line in body.splitlines() if line.strip()[:1] == "#"})
-    for field in _files(made):
-        _point(made, field, EXAMPLES)
-    said.setdefault("model", {}).setdefault("name", "o3-mini")
-    said.setdefault("output", {})["store"] = "runs"
-    return made
+    request: Any = _create_yaml().load(body)
+    comment_lines = {line.strip(): line for line in body.splitlines() if line.strip()[:1] == "#"}
+    draft = Draft(recipe, out, request, comment_lines)
+    for field in _list_file_fields(draft):
+        _rebase_file(draft, field, EXAMPLES)
+    request.setdefault("model", {}).setdefault("name", "o3-mini")
+    request.setdefault("output", {})["store"] = "runs"
+    return draft
 
 
-def _yaml() -> YAML:
-    """As the examples are written."""
+def _create_yaml() -> YAML:
+    """Return a YAML reader and writer that keeps the style of the examples."""
     yaml = YAML(typ="rt")
     yaml.preserve_quotes = True
     yaml.width = 4096
@@ -81,82 +89,87 @@ def _yaml() -> YAML:
     return yaml
 
 
-def lay(made: Draft, settings: Sequence[str], target: int | None, model: str | None) -> None:
-    """The person's own values; a file is named as seen from the current folder."""
+def apply_settings(draft: Draft, settings: Sequence[str], target: int | None, model: str | None) -> None:
+    """Set inputs (each `field=value`), target and model. Paths of files are relative to the current folder."""
     for setting in settings:
-        override(made.said, f"inputs.{setting}", "--input")
-    touched = {setting.partition("=")[0] for setting in settings}
-    for field in _files(made):
-        if field in touched:
-            _point(made, field, Path.cwd())
+        apply_override(draft.request, f"inputs.{setting}", "--input")
+    changed = {setting.partition("=")[0] for setting in settings}
+    for field in _list_file_fields(draft):
+        if field in changed:
+            _rebase_file(draft, field, Path.cwd())
     if target is not None:
-        made.said["target"] = target
+        draft.request["target"] = target
     if model is not None:
-        made.said["model"]["name"] = model
+        draft.request["model"]["name"] = model
 
 
-def put(made: Draft, field: str, value: Any) -> None:
-    """One input; a file as it is seen from the current folder."""
-    made.inputs[field] = value
-    if field in _files(made):
-        _point(made, field, Path.cwd())
+def set_input(draft: Draft, field: str, value: Any) -> None:
+    """Set one input. The path of a file is relative to the current folder."""
+    draft.inputs[field] = value
+    if field in _list_file_fields(draft):
+        _rebase_file(draft, field, Path.cwd())
 
 
-def _point(made: Draft, field: str, base: Path) -> None:
-    """Name a file, which is named as seen from `base`, as seen from the request's folder."""
+def _rebase_file(draft: Draft, field: str, base: Path) -> None:
+    """Make the path in a field, which is relative to `base`, relative to the folder of the request."""
     *parents, last = field.split(".")
-    at = made.inputs
+    group = draft.inputs
     for name in parents:
-        at = at[name]
-    if not database_table.is_table(str(at[last])):
-        at[last] = named(base / Path(str(at[last])).expanduser(), made.out.absolute().parent)
+        group = group[name]
+    address = str(group[last])
+    if not database_table.is_table_address(address):
+        group[last] = to_path_in_folder(base / Path(address).expanduser(), draft.out.absolute().parent)
 
 
-def _files(made: Draft) -> Mapping[str, str]:
+def _list_file_fields(draft: Draft) -> Mapping[str, str]:
+    """Return the inputs that name a file, each with its path; none while the inputs are not valid."""
     try:
-        return made.kind.files(made.kind.Inputs.model_validate(_plain(made.inputs)))
+        return draft.recipe.files(draft.recipe.Inputs.model_validate(_to_plain(draft.inputs)))
     except ValidationError:
         return {}
 
 
-def questions(made: Draft) -> dict[str, dict[str, Any]]:
-    """The inputs that must be said, each with its JSON Schema; none where a recipe is a file of its own."""
-    schema = made.kind.Inputs.model_json_schema()
-    needed = {name: schema["properties"][name] for name in schema.get("required", [])}
-    return needed if all(part.get("type") in _SIMPLE for part in needed.values()) else {}
+def list_required_inputs(draft: Draft) -> dict[str, dict[str, Any]]:
+    """Return the inputs that a person must give, each with its JSON Schema.
+
+    There are none for a recipe that has required inputs which no single answer can give, such as lists.
+    """
+    schema = draft.recipe.Inputs.model_json_schema()
+    required = {name: schema["properties"][name] for name in schema.get("required", [])}
+    return required if all(field.get("type") in _SIMPLE_TYPES for field in required.values()) else {}
 
 
-def wrong(made: Draft, field: str) -> str | None:
-    """Why this input cannot be, or None."""
+def find_input_error(draft: Draft, field: str) -> str | None:
+    """Return why the value of an input cannot be used; None if it can."""
     try:
-        inputs = made.kind.Inputs.model_validate(_plain(made.inputs))
+        inputs = draft.recipe.Inputs.model_validate(_to_plain(draft.inputs))
     except ValidationError as error:
-        said = [entry["msg"].removeprefix("Value error, ") for entry in error.errors() if entry["loc"][:1] == (field,)]
-        return said[0] if said else None
-    address = made.kind.files(inputs).get(field)
+        entries = [entry for entry in error.errors() if entry["loc"][:1] == (field,)]
+        return entries[0]["msg"].removeprefix("Value error, ") if entries else None
+    address = draft.recipe.files(inputs).get(field)
     try:
-        if address is not None and database_table.is_table(address):
-            database_table.read(address, made.out.absolute().parent, field)
+        if address is not None and database_table.is_table_address(address):
+            database_table.read_database_table(address, draft.out.absolute().parent, field)
         elif address is not None:
-            read_text(made.out.absolute().parent / address, field)
+            read_input_file(draft.out.absolute().parent / address, field)
     except InputError as error:
         return str(error)
     return None
 
 
-def _plain(value: Any) -> Any:
-    """ruamel's containers as Python's own."""
-    told = io.StringIO()
-    YAML(typ="rt").dump(value, told)
-    return YAML(typ="safe").load(told.getvalue())
+def _to_plain(value: Any) -> Any:
+    """Return ruamel's containers as Python's own."""
+    stream = io.StringIO()
+    YAML(typ="rt").dump(value, stream)
+    return YAML(typ="safe").load(stream.getvalue())
 
 
-def write(made: Draft, *, force: bool) -> None:
-    """Write the file, never over another one unless told to. Raises SetupError."""
+def write_draft(draft: Draft, *, force: bool) -> None:
+    """Write the file. Raises SetupError if it cannot be written, or exists and `force` is not set."""
     try:
-        with made.out.open("w" if force else "x", encoding="utf-8") as opened:
-            opened.write(made.text())
+        with draft.out.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(draft.to_text())
     except FileExistsError:
-        raise SetupError(f"{made.out} is there already; choose another --out, or --force to write over it") from None
+        raise SetupError(f"{draft.out} already exists; choose another --out, or replace it with --force") from None
     except OSError as error:
-        raise SetupError(f"{made.out} cannot be written: {error.strerror}") from None
+        raise SetupError(f"{draft.out} cannot be written: {error.strerror}") from None

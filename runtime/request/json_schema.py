@@ -1,4 +1,4 @@
-"""The JSON Schema of a request, from the models that validate it: what editors complete and check with."""
+"""The JSON Schema of requests, by which editors complete and check them, from the models that validate them."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -9,47 +9,47 @@ from quire.request import Part, Request
 from recipes.base.recipe import Recipe
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
-"""The draft that the YAML language server of editors knows best."""
+"""The draft of JSON Schema that the YAML language server of editors supports best."""
 Schema = dict[str, Any]
 
 
-def request_schema(kinds: Mapping[str, type[Recipe]]) -> Schema:
-    """The schema of a request for any of these recipes; `inputs` is each recipe's own."""
+def build_request_schema(recipes: Mapping[str, type[Recipe]]) -> Schema:
+    """Return the schema of a request for any of these recipes; the schema of `inputs` depends on the recipe."""
     mode: JsonSchemaMode = "validation"
-    models: list[type[Part]] = [Request, *(kind.Inputs for kind in kinds.values())]
-    places, found = models_json_schema([(model, mode) for model in models], ref_template="#/$defs/{model}")
-    parts = cast(Schema, _untitled(found["$defs"]))
-    whole = parts.pop(str(places[Request, "validation"]["$ref"]).rpartition("/")[2])
-    own = {name: places[kind.Inputs, "validation"] for name, kind in kinds.items()}
-    fields = whole["properties"] | {"recipe": _recipe(kinds)}
-    rules = [_rule(name, kind, own[name]) for name, kind in kinds.items()]
+    models: list[type[Part]] = [Request, *(recipe.Inputs for recipe in recipes.values())]
+    references, schemas = models_json_schema([(model, mode) for model in models], ref_template="#/$defs/{model}")
+    definitions = cast(Schema, _without_titles(schemas["$defs"]))
+    request = definitions.pop(str(references[Request, mode]["$ref"]).rpartition("/")[2])
+    rules = [_build_rule(name, recipe, references[recipe.Inputs, mode]) for name, recipe in recipes.items()]
     return {
         "$schema": DRAFT,
         "title": "A request for Quire",
-        **whole,
-        "properties": fields,
+        **request,
+        "properties": request["properties"] | {"recipe": _build_recipe_field(recipes)},
         "allOf": rules,
-        "$defs": parts,
+        "$defs": definitions,
     }
 
 
-def _recipe(kinds: Mapping[str, type[Recipe]]) -> Schema:
-    said = "; ".join(f"{name}: {kind.summary()}" for name, kind in kinds.items())
-    return {"description": f"what kind of artifact. {said}", "enum": list(kinds)}
+def _build_recipe_field(recipes: Mapping[str, type[Recipe]]) -> Schema:
+    summaries = "; ".join(f"{name}: {recipe.describe()}" for name, recipe in recipes.items())
+    return {"description": f"what kind of artifact. {summaries}", "enum": list(recipes)}
 
 
-def _rule(name: str, kind: type[Recipe], inputs: Schema) -> Schema:
-    """What holds where the request is for this recipe."""
-    needs = any(field.is_required() for field in kind.Inputs.model_fields.values())
-    then: Schema = {"properties": {"inputs": inputs}} | ({"required": ["inputs"]} if needs else {})
+def _build_rule(name: str, recipe: type[Recipe], inputs: Schema) -> Schema:
+    """Return the rule that a request for this recipe has the recipe's inputs."""
+    is_required = any(field.is_required() for field in recipe.Inputs.model_fields.values())
+    then: Schema = {"properties": {"inputs": inputs}} | ({"required": ["inputs"]} if is_required else {})
     return {"if": {"properties": {"recipe": {"const": name}}, "required": ["recipe"]}, "then": then}
 
 
-def _untitled(part: Any) -> Any:
-    """Without the titles that only repeat a field's name; a field that is called title stays."""
-    if isinstance(part, list):
-        return [_untitled(inner) for inner in cast(list[Any], part)]
-    if not isinstance(part, dict):
-        return part
-    said = cast(Schema, part)
-    return {key: _untitled(inner) for key, inner in said.items() if key != "title" or not isinstance(inner, str)}
+def _without_titles(schema: Any) -> Any:
+    """Return a schema without the titles that only repeat a field's name; a field named `title` stays."""
+    if isinstance(schema, list):
+        return [_without_titles(inner) for inner in cast(list[Any], schema)]
+    if not isinstance(schema, dict):
+        return schema
+    entries = cast(Schema, schema)
+    return {
+        key: _without_titles(inner) for key, inner in entries.items() if key != "title" or not isinstance(inner, str)
+    }

@@ -1,10 +1,10 @@
-"""The fields of a recipe's inputs as a person reads them, from their JSON Schema."""
+"""The fields of a recipe's inputs, as lines that a person reads, from their JSON Schema."""
 
 from typing import Any
 
 from quire.request import Part
 
-_WORDS = {
+_TYPE_NAMES = {
     "string": "text",
     "integer": "whole number",
     "number": "number",
@@ -13,33 +13,34 @@ _WORDS = {
 }
 
 
-def lines(model: type[Part]) -> list[str]:
-    """A line for each field; parts that fields are made of follow, each with its own fields."""
+def format_fields(model: type[Part]) -> list[str]:
+    """Return a line for each field of a model, and then those of the models that its fields hold."""
     schema = model.model_json_schema()
-    said = _fields(schema)
-    for name, part in schema.get("$defs", {}).items():
-        said += ["", f"{name}:", *_fields(part)]
-    return said
+    lines = _format_properties(schema)
+    for name, definition in schema.get("$defs", {}).items():
+        lines += ["", f"{name}:", *_format_properties(definition)]
+    return lines
 
 
-def _fields(schema: dict[str, Any]) -> list[str]:
-    needed = set(schema.get("required", []))
-    rows: list[str] = []
-    for name, part in schema.get("properties", {}).items():
-        default = part.get("default")
-        must = "needed" if name in needed else "optional" if default in (None, "", [], {}) else f"default {default}"
-        said = f"  {name}: {_kind(part)}; {must}"
-        rows.append(said + (f"; {part['description']}" if part.get("description") else ""))
-    return rows
+def _format_properties(schema: dict[str, Any]) -> list[str]:
+    required = set(schema.get("required", []))
+    lines: list[str] = []
+    for name, field in schema.get("properties", {}).items():
+        default = field.get("default")
+        has_default = default not in (None, "", [], {})
+        presence = "needed" if name in required else f"default {default}" if has_default else "optional"
+        description = f"; {field['description']}" if field.get("description") else ""
+        lines.append(f"  {name}: {_describe_type(field)}; {presence}{description}")
+    return lines
 
 
-def _kind(part: dict[str, Any]) -> str:
-    if "$ref" in part:
-        return str(part["$ref"]).rpartition("/")[2]
-    if "enum" in part:
-        return " | ".join(map(str, part["enum"]))
-    if options := part.get("anyOf"):
-        return " or ".join(_kind(option) for option in options if option.get("type") != "null")
-    if part.get("type") == "array":
-        return f"list of {_kind(part.get('items', {}))}"
-    return _WORDS.get(str(part.get("type")), "anything")
+def _describe_type(field: dict[str, Any]) -> str:
+    if "$ref" in field:
+        return str(field["$ref"]).rpartition("/")[2]
+    if "enum" in field:
+        return " | ".join(map(str, field["enum"]))
+    if options := field.get("anyOf"):
+        return " or ".join(_describe_type(option) for option in options if option.get("type") != "null")
+    if field.get("type") == "array":
+        return f"list of {_describe_type(field.get('items', {}))}"
+    return _TYPE_NAMES.get(str(field.get("type")), "anything")

@@ -1,4 +1,4 @@
-"""A request as a person writes it: YAML or JSON, with overrides, and errors that name file, line and field."""
+"""Requests as people write them: YAML or JSON with overrides, and errors that name file, line and field."""
 
 import json
 import re
@@ -12,69 +12,80 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError
 
-from activities.documents.input_files import read_all
+from activities.documents.input_files import read_input_files
 from activities.duplicates import existing_items
-from activities.model.pricing import must_be_known
-from activities.output.formats import must_be_installed
+from activities.model.pricing import check_price_known
+from activities.output.formats import check_installed
 from quire.request import Part, Request
 from recipes.base.recipe import InputError
-from recipes.planning import Plan, inputs_of, lay_out
+from recipes.planning import Plan, build_plan, plain_message, validate_inputs
 from runtime.errors import SetupError
 
 
 @dataclass(frozen=True)
-class Checked:
-    """A request that is fit to run, the texts of its files, and its plan."""
+class CheckedRequest:
+    """A valid request with the texts of its input files and its plan."""
 
     request: Request
+    """The request as it was written, with its paths made absolute."""
     texts: dict[str, str]
+    """The texts of its input files, by field."""
     documents: dict[str, str]
+    """The names of these files, by field."""
     plan: Plan
+    """The plan; its own request has the recipe's defaults filled in."""
 
 
-def load(path: Path, overrides: Sequence[str] = ()) -> Checked:
-    """Read, override, validate and lay out. Raises SetupError for whatever the person must mend."""
-    raw = _parse(path)
-    overridden = {override(raw, setting) for setting in overrides}
-    return _checked(raw, path.parent, lambda loc: _place(path, raw, loc, overridden))
+def load_request(path: Path, overrides: Sequence[str] = ()) -> CheckedRequest:
+    """Read a request file, apply the overrides (each `field=value`), and check and plan the request.
+
+    Raises SetupError, with file, line and field, for everything that the person must fix.
+    """
+    fields = _read_yaml(path)
+    overridden = {apply_override(fields, setting) for setting in overrides}
+    return _check_fields(fields, path.parent, lambda location: _find_origin(path, fields, location, overridden))
 
 
-def checked(said: Mapping[str, Any], base: Path | None = None) -> Checked:
-    """The same for a request that is no file; paths are relative to `base`, or to the current folder."""
-    return _checked(said, base or Path.cwd(), lambda _: "request")
+def check_mapping(fields: Mapping[str, Any], base: Path | None = None) -> CheckedRequest:
+    """Check and plan a request that is not a file. Paths in it are relative to `base`, or to the current folder.
+
+    Raises SetupError, with the field, if it is not valid.
+    """
+    return _check_fields(fields, base or Path.cwd(), lambda _: "request")
 
 
-def with_json(laid: Checked) -> Checked:
-    """The same with the `json` form among those that are written."""
-    formats = laid.plan.request.output.formats
+def with_json_format(checked: CheckedRequest) -> CheckedRequest:
+    """Return the request with `json` among its output formats."""
+    formats = checked.plan.request.output.formats
     if "json" in formats:
-        return laid
-    output = laid.request.output.model_copy(update={"formats": (*formats, "json")})
-    request = laid.request.model_copy(update={"output": output})
-    return replace(laid, request=request, plan=lay_out(request, laid.texts, laid.documents))
+        return checked
+    output = checked.request.output.model_copy(update={"formats": (*formats, "json")})
+    request = checked.request.model_copy(update={"output": output})
+    return replace(checked, request=request, plan=build_plan(request, checked.texts, checked.documents))
 
 
-def _checked(raw: Mapping[str, Any], base: Path, place: Callable[[Sequence[str]], str]) -> Checked:
+def _check_fields(fields: Mapping[str, Any], base: Path, find_origin: Callable[[Sequence[str]], str]) -> CheckedRequest:
+    """Check and plan a request. `find_origin` returns where a field was set, for messages."""
     try:
-        request = Request.model_validate(_plain(raw))
+        request = Request.model_validate(_to_plain(fields))
     except ValidationError as error:
-        raise SetupError("\n".join(_told(entry, place) for entry in _distinct(error))) from None
+        raise SetupError("\n".join(_format_error(entry, find_origin) for entry in _list_errors(error))) from None
     try:
-        inputs_of(request)
-        texts, documents = read_all(request, base)
-        request = _absolute(request, base)
-        plan = lay_out(request, texts, documents)
-        must_be_known(plan.request)
-        must_be_installed(plan.request)
-        fields = plan.request.duplicates.fields or plan.recipe.compared
-        request = existing_items.checked(request, fields, base)
-        return Checked(request, texts, documents, plan)
+        validate_inputs(request)
+        texts, documents = read_input_files(request, base)
+        request = _with_absolute_paths(request, base)
+        plan = build_plan(request, texts, documents)
+        check_price_known(plan.request)
+        check_installed(plan.request)
+        compared_fields = plan.request.duplicates.fields or plan.recipe.compared
+        request = existing_items.check_existing_items(request, compared_fields, base)
+        return CheckedRequest(request, texts, documents, plan)
     except InputError as error:
-        raise SetupError(f"{place(error.field.split('.'))}: {error.field}: {error}") from None
+        raise SetupError(f"{find_origin(error.field.split('.'))}: {error.field}: {error}") from None
 
 
-def _absolute(request: Request, base: Path) -> Request:
-    """The request with where its store is, and a database in an MLflow server's place, told from the root."""
+def _with_absolute_paths(request: Request, base: Path) -> Request:
+    """Return the request with absolute paths of its store and of an MLflow database, if these are local."""
     output, changes = request.output, dict[str, object]()
     if "://" not in output.store:
         changes["store"] = str((base / Path(output.store).expanduser()).resolve())
@@ -84,7 +95,7 @@ def _absolute(request: Request, base: Path) -> Request:
     return request.model_copy(update={"output": output.model_copy(update=changes)})
 
 
-def _parse(path: Path) -> dict[str, Any]:
+def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text("utf-8-sig")
     except UnicodeDecodeError:
@@ -94,112 +105,116 @@ def _parse(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise SetupError(f"{path} cannot be read: {error.strerror}") from None
     try:
-        raw: Any = YAML(typ="rt").load(text)
+        fields: Any = YAML(typ="rt").load(text)
     except DuplicateKeyError as error:
         raise SetupError(
-            f"{path}:{_row(error)}: {str(error.problem).split(' with value')[0]}; keep one of them"
+            f"{path}:{_find_line(error)}: {str(error.problem).split(' with value')[0]}; keep one of them"
         ) from None
     except MarkedYAMLError as error:
-        tab = "\t" in text.splitlines()[_row(error) - 1][:40] if _row(error) <= len(text.splitlines()) else False
-        hint = "YAML is indented with spaces, and here is a tab" if tab else (error.problem or "not valid YAML")
-        raise SetupError(f"{path}:{_row(error)}: {hint}") from None
+        number = _find_line(error)
+        line = "".join(text.splitlines()[number - 1 : number])
+        has_tab = "\t" in line[:40]
+        hint = "YAML is indented with spaces, and here is a tab" if has_tab else (error.problem or "not valid YAML")
+        raise SetupError(f"{path}:{number}: {hint}") from None
     except Exception as error:  # ruamel raises plain ValueErrors for broken dates and the like
         raise SetupError(f"{path}: not valid YAML: {error}") from None
-    if not isinstance(raw, dict):
+    if not isinstance(fields, dict):
         raise SetupError(f"{path}:1: a request is a mapping of fields such as `recipe: oq_suite`")
-    return cast(dict[str, Any], raw)
+    return cast(dict[str, Any], fields)
 
 
-def _row(error: MarkedYAMLError) -> int:
+def _find_line(error: MarkedYAMLError) -> int:
     mark = error.problem_mark or error.context_mark
     return mark.line + 1 if mark else 1
 
 
-def override(raw: dict[str, Any], setting: str, option: str = "--set") -> str:
-    """Lay `a.b=value` over the request; the value is YAML. Returns the dotted field."""
+def apply_override(fields: dict[str, Any], setting: str, option: str = "--set") -> str:
+    """Set a field of a request from `a.b=value`, where the value is YAML, and return the dotted field.
+
+    Raises SetupError, naming the `option` of the command line, if the setting cannot be applied.
+    """
     field, equals, value = setting.partition("=")
     if not equals or not field:
         raise SetupError(f"{option} {setting}: write it as field=value, such as target=10")
     *parents, last = field.split(".")
-    at: Any = raw
+    group: Any = fields
     for name in parents:
-        at = at.setdefault(name, {})
-        if not isinstance(at, dict):
+        group = group.setdefault(name, {})
+        if not isinstance(group, dict):
             raise SetupError(f"{option} {setting}: {name} is not a group of fields")
     try:
-        at[last] = YAML(typ="safe").load(value) if value.strip() else None
+        group[last] = YAML(typ="safe").load(value) if value.strip() else None
     except MarkedYAMLError as error:
         raise SetupError(f"{option} {setting}: {error.problem}") from None
     return field
 
 
-def _plain(value: Any) -> Any:
-    """ruamel's containers and scalars as Python's own, so that strict types hold."""
+def _to_plain(value: Any) -> Any:
+    """Return ruamel's containers and scalars as Python's own, which strict types require."""
     try:
         return json.loads(json.dumps(value, default=str))
     except (TypeError, ValueError, RecursionError) as error:
         raise SetupError(f"the request cannot be written as JSON: {error}") from None
 
 
-def _distinct(error: ValidationError) -> list[Any]:
-    """The mistakes without those that follow from others: a list is not empty because its one entry is wrong."""
-    found: list[Any] = list(error.errors())
-    wrong = {entry["loc"][:depth] for entry in found for depth in range(len(entry["loc"]))}
-    return [entry for entry in found if entry["type"] != "too_short" or entry["loc"] not in wrong]
+def _list_errors(error: ValidationError) -> list[Any]:
+    """Return the errors without those that follow from others: a list is not empty because its one entry is wrong."""
+    entries: list[Any] = list(error.errors())
+    parents = {entry["loc"][:depth] for entry in entries for depth in range(len(entry["loc"]))}
+    return [entry for entry in entries if entry["type"] != "too_short" or entry["loc"] not in parents]
 
 
-def _told(entry: Any, place: Callable[[Sequence[str]], str]) -> str:
-    loc = tuple(
+def _format_error(entry: Any, find_origin: Callable[[Sequence[str]], str]) -> str:
+    """Return an error of pydantic as one line: origin, field, what is wrong, what was found."""
+    location = tuple(
         str(part)
         for part in entry["loc"]
         if not str(part).startswith(("constrained", "literal", "int", "float", "bool"))
     )
-    found = "" if entry["type"] == "missing" else f", found {_unveiled(entry['input'])}"[:80]
-    if entry["type"] == "extra_forbidden":
-        found, said = "", f"unknown field; allowed here: {', '.join(_model_at(loc[:-1]).model_fields)}"
-    elif entry["type"] == "missing":
-        said = "this field is needed"
-    elif entry["type"] == "tuple_type":
-        said = "this is a list; write it in brackets, with commas between"
+    has_value = entry["type"] not in ("missing", "extra_forbidden")
+    value = f", found {_without_password(entry['input'])}"[:80] if has_value else ""
+    if entry["type"] == "tuple_type":
+        problem = "this is a list; write it in brackets, with commas between"
     else:
-        said = entry["msg"].removeprefix("Value error, ")
-    return f"{place(loc)}: {'.'.join(loc)}: {said}{found}"
+        problem = plain_message(entry["msg"], entry["type"], _find_model(location[:-1]))
+    return f"{find_origin(location)}: {'.'.join(location)}: {problem}{value}"
 
 
-def _unveiled(found: object) -> str:
-    """What was found, without the password that an address may have."""
-    return re.sub(r"://[^/\s]*@", "://…@", repr(found))
+def _without_password(value: object) -> str:
+    """Return the representation of a value without the password that an address may hold."""
+    return re.sub(r"://[^/\s]*@", "://…@", repr(value))
 
 
-def _model_at(loc: Sequence[str]) -> type[Part]:
+def _find_model(location: Sequence[str]) -> type[Part]:
+    """Return the model of the fields at a location of the request."""
     model: type[Part] = Request
-    for name in loc:
+    for name in location:
         if name in model.model_fields:
-            model = _part_in(model.model_fields[name].annotation) or model
+            model = _find_part(model.model_fields[name].annotation) or model
     return model
 
 
-def _part_in(annotation: Any) -> type[Part] | None:
-    """The part that a field holds, also where it may be absent or is one of several."""
+def _find_part(annotation: Any) -> type[Part] | None:
+    """Return the model that an annotation holds, alone, optional or as one of several; None if it holds none."""
     if isinstance(annotation, type) and issubclass(annotation, Part):
         return annotation
-    return next((found for inner in get_args(annotation) if (found := _part_in(inner)) is not None), None)
+    return next((part for inner in get_args(annotation) if (part := _find_part(inner)) is not None), None)
 
 
-def _place(path: Path, raw: Any, loc: Sequence[str], overridden: set[str]) -> str:
-    """`file:line` of a field, or of the nearest parent that is there; or the override that set it."""
-    dotted = ".".join(loc)
+def _find_origin(path: Path, fields: Any, location: Sequence[str], overridden: set[str]) -> str:
+    """Return the override that set a field, else `file:line` of the field or of its nearest parent in the file."""
+    dotted = ".".join(location)
     for setting in overridden:
         if dotted == setting or dotted.startswith(setting + "."):
             return f"--set {setting}"
-    row, at = 1, raw
-    for name in loc:
+    line, group = 1, fields
+    for name in location:
         try:
-            in_list = isinstance(at, list)
-            key: Any = int(name) if in_list else name
-            marks: Any = at.lc  # pyright: ignore[reportAttributeAccessIssue]
-            row = (marks.item(key) if in_list else marks.key(key))[0] + 1
-            at = at[key]
+            is_list = isinstance(group, list)
+            key: Any = int(name) if is_list else name
+            marks: Any = group.lc  # pyright: ignore[reportAttributeAccessIssue]
+            line = (marks.item(key) if is_list else marks.key(key))[0] + 1
+            group = group[key]
         except (AttributeError, KeyError, TypeError, IndexError, ValueError):
             break
-    return f"{path}:{row}"
+    return f"{path}:{line}"

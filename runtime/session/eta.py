@@ -1,56 +1,56 @@
-"""How fast a run goes, how long it may take, and what it may cost, from what was seen of it so far."""
+"""The rate of a run, the time that it has left and its expected cost, from the progress observed so far."""
 
 from collections import deque
 from dataclasses import dataclass
 
 from quire.progress import Progress
 
-WINDOW = 120.0
-"""Seconds over which the rate is measured, or longer where fewer changes than these were seen."""
-CHANGES = 5
+WINDOW_SECONDS = 120.0
+"""How far back the rate is measured; further back if there were fewer than `MIN_CHANGES` since."""
+MIN_CHANGES = 5
 
 
 @dataclass(frozen=True)
-class Pace:
-    """What is expected; None where it is not known yet."""
+class Forecast:
+    """The expected rate, time and cost of a run; None for what is not known yet."""
 
     items_per_minute: float | None = None
     seconds_left: float | None = None
     expected_cost_usd: float | None = None
 
 
-class Tempo:
-    """Told of every look at the run."""
+class Forecaster:
+    """Forecasts a run from each progress that is observed."""
 
     def __init__(self) -> None:
-        self._seen: deque[tuple[float, int]] = deque()
-        """When there were how many items, at each change."""
+        self._changes: deque[tuple[float, int]] = deque()
+        """Time and number of items, at each change of that number."""
 
-    def learn(self, progress: Progress, now: float) -> Pace:
-        """`now` in seconds of any clock that only goes on."""
+    def update(self, progress: Progress, now: float) -> Forecast:
+        """Take a progress into account and return the new forecast. `now` is in seconds of a monotonic clock."""
         if progress.stage == "planning":
-            return Pace()
+            return Forecast()
         if progress.stage == "paused":
-            self._seen.clear()  # the pause is no part of the rate
-            return Pace(expected_cost_usd=_expected_cost(progress))
-        if not self._seen or self._seen[-1][1] != progress.items:
-            self._seen.append((now, progress.items))
-        while len(self._seen) > CHANGES and now - self._seen[1][0] > WINDOW:
-            self._seen.popleft()
-        since, items = self._seen[0]
-        gained, took = progress.items - items, now - since
-        rate = gained / took if gained > 0 and took > 0 else None
-        open_ = max(0, progress.target - progress.items - progress.failed)
-        return Pace(
+            self._changes.clear()  # a pause does not count into the rate
+            return Forecast(expected_cost_usd=_expect_cost(progress))
+        if not self._changes or self._changes[-1][1] != progress.items:
+            self._changes.append((now, progress.items))
+        while len(self._changes) > MIN_CHANGES and now - self._changes[1][0] > WINDOW_SECONDS:
+            self._changes.popleft()
+        since, items = self._changes[0]
+        gained, seconds = progress.items - items, now - since
+        rate = gained / seconds if gained > 0 and seconds > 0 else None
+        open_items = max(0, progress.target - progress.items - progress.failed)
+        return Forecast(
             items_per_minute=round(rate * 60, 2) if rate else None,
-            seconds_left=round(open_ / rate, 1) if rate else None,
-            expected_cost_usd=_expected_cost(progress),
+            seconds_left=round(open_items / rate, 1) if rate else None,
+            expected_cost_usd=_expect_cost(progress),
         )
 
 
-def _expected_cost(progress: Progress) -> float | None:
-    """Of the whole run, where its other items cost what those so far did."""
-    spent = progress.usage.cost_usd
-    if not spent or not progress.items:
+def _expect_cost(progress: Progress) -> float | None:
+    """Return the cost of the whole run in USD if its other items cost as much as those so far; None if not known."""
+    cost = progress.usage.cost_usd
+    if not cost or not progress.items:
         return None
-    return round(spent / progress.items * max(progress.items, progress.target - progress.failed), 6)
+    return round(cost / progress.items * max(progress.items, progress.target - progress.failed), 6)

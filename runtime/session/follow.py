@@ -1,76 +1,82 @@
-"""Follow a run to its end, through what goes wrong on the way."""
+"""Follow a run to its end, through outages of its server and workers."""
 
 import asyncio
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any, Literal
 
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from runtime.session.renderers import JsonLines, Lines, Screen, Show
-from runtime.session.run_view import Look, Looker
-from runtime.temporal.diagnosis import Trouble
-from runtime.temporal.runs import Handle, outcome_of
+from runtime.session.renderers import JsonLineRenderer, LineRenderer, Renderer, ScreenRenderer
+from runtime.session.run_view import RunPoller, RunView
+from runtime.temporal.diagnosis import Diagnosis
+from runtime.temporal.runs import Handle, fetch_outcome
 
-PAUSE, LONGEST = 0.4, 2.0
-"""Seconds between two looks: as many as the last look took, so that a very large run is looked at less often."""
-LOOKS = 5
-"""How often an ended run is looked at until its end is seen: a busy worker may leave a look unanswered."""
-PATIENCE = 120.0
-"""Seconds that a server may be away before the watching ends."""
+POLL_PAUSE, LONGEST_POLL_PAUSE = 0.4, 2.0
+"""Seconds between two polls: as long as the last poll took, so that a very large run is polled less often."""
+FINAL_POLLS = 5
+"""How often an ended run is polled until its last progress is seen: a busy worker may leave a query unanswered."""
+OUTAGE_SECONDS = 120.0
+"""How long a server may be away before following ends."""
 
-Seen = Literal["ended", "stopped", "broken"]
-"""The run ended; the person stopped watching; something must be mended before the run can go on."""
+FollowEnd = Literal["ended", "stopped", "needs fix"]
+"""Why following ended: the run ended, the person stopped it, or the run waits until something is fixed."""
 
 
-def shows(*, json: bool) -> list[Show]:
-    """How this process shows a run: JSON lines where they are asked for, and for the person at the terminal."""
-    lines: list[Show] = [JsonLines()] if json else []
+def choose_renderers(*, json: bool) -> list[Renderer]:
+    """Return how this process shows a run: JSON lines if asked for, and on standard error a screen or plain lines."""
+    renderers: list[Renderer] = [JsonLineRenderer()] if json else []
     if json and sys.stdout.isatty():
-        return lines
-    return [*lines, Screen() if sys.stderr.isatty() else Lines()]
+        return renderers
+    return [*renderers, ScreenRenderer() if sys.stderr.isatty() else LineRenderer()]
 
 
-class Unreachable(Exception):
+class ServerUnreachable(Exception):
     """The server was away for too long."""
 
-    def __init__(self, trouble: Trouble) -> None:
-        super().__init__(trouble.said)
+    def __init__(self, diagnosis: Diagnosis) -> None:
+        super().__init__(diagnosis.message)
 
 
-async def follow(
-    client: Client, handle: Handle, stop: asyncio.Event, shown: Sequence[Show], *, patience: float = PATIENCE
-) -> Seen:
-    """Show a run until it ends, the person stops watching, or nothing goes on that this process could mend.
+async def follow_run(
+    client: Client,
+    handle: Handle,
+    stop: asyncio.Event,
+    renderers: Sequence[Renderer],
+    *,
+    outage_seconds: float = OUTAGE_SECONDS,
+) -> FollowEnd:
+    """Show a run until it ends, `stop` is set, or it waits for something that a person must fix.
 
-    Raises Unreachable where the server was away for `patience` seconds.
+    Raises ServerUnreachable if the server is away for `outage_seconds`.
     """
-    looker, away = Looker(client, handle), _Away(patience)
-    ended, stopping = asyncio.create_task(_end(handle)), asyncio.create_task(stop.wait())
+    poller, outage = RunPoller(client, handle), _OutageTimer(outage_seconds)
+    ended, stopping = asyncio.create_task(_wait_for_end(handle)), asyncio.create_task(stop.wait())
     try:
         with ExitStack() as stack:
-            for show in shown:
-                stack.enter_context(show)
+            for renderer in renderers:
+                stack.enter_context(renderer)
             while True:
-                began = time.monotonic()
-                look = await _unless({ended, stopping}, looker.look())
-                if look is None:
+                started = time.monotonic()
+                view = await _first_of({ended, stopping}, poller.poll())
+                if view is None:
                     break
-                for show in shown:
-                    show.show(look)
-                away.check(look)
-                if _broken(look):
-                    return "broken"
-                pause = PAUSE if look.trouble else min(LONGEST, max(PAUSE, time.monotonic() - began))
+                for renderer in renderers:
+                    renderer.render(view)
+                outage.check(view)
+                if _needs_fix(view):
+                    return "needs fix"
+                poll_seconds = time.monotonic() - started
+                pause = POLL_PAUSE if view.diagnosis else min(LONGEST_POLL_PAUSE, max(POLL_PAUSE, poll_seconds))
                 await asyncio.wait({ended, stopping}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
             if not ended.done():
                 return "stopped"
-            last = await _last(looker)
-            for show in shown:
-                show.show(last, last=True)
+            final_view = await _poll_final_view(poller)
+            for renderer in renderers:
+                renderer.render(final_view, last=True)
         return "ended"
     finally:
         for task in (ended, stopping):
@@ -78,53 +84,56 @@ async def follow(
         await asyncio.gather(ended, stopping, return_exceptions=True)
 
 
-async def _last(looker: Looker) -> Look:
-    """The run as it ended, or as it was last seen where nobody tells."""
-    look = await looker.look()
-    for _ in range(LOOKS - 1):
-        if look.progress is not None and look.progress.stage == "done":
+async def _poll_final_view(poller: RunPoller) -> RunView:
+    """Return the run as it ended, or its last known view if no worker answers."""
+    view = await poller.poll()
+    for _ in range(FINAL_POLLS - 1):
+        if view.progress is not None and view.progress.stage == "done":
             break
-        look = await looker.look()
-    return look
+        view = await poller.poll()
+    return view
 
 
-async def _end(handle: Handle) -> None:
+async def _wait_for_end(handle: Handle) -> None:
     """Return when the run has ended, however long the server is away meanwhile."""
     while True:
         with suppress(RPCError):
-            await outcome_of(handle)
+            await fetch_outcome(handle)
             return
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(POLL_PAUSE)
 
 
-async def _unless(others: set[asyncio.Task[Any]], work: Any) -> Look | None:
-    """The look, or None where one of the others is done before."""
-    looking: asyncio.Task[Look] = asyncio.create_task(work)
-    await asyncio.wait({looking, *others}, return_when=asyncio.FIRST_COMPLETED)
+async def _first_of(others: set[asyncio.Task[Any]], poll: Coroutine[Any, Any, RunView]) -> RunView | None:
+    """Return the view, or None if one of the other tasks is done first; the poll is then cancelled."""
+    polling = asyncio.create_task(poll)
+    await asyncio.wait({polling, *others}, return_when=asyncio.FIRST_COMPLETED)
     if any(other.done() for other in others):
-        looking.cancel()
-        await asyncio.gather(looking, return_exceptions=True)
+        polling.cancel()
+        await asyncio.gather(polling, return_exceptions=True)
         return None
-    return await looking
+    return await polling
 
 
-def _broken(look: Look) -> bool:
-    progress = look.progress
-    return look.trouble is None and progress is not None and progress.waits_for == "repair" and not progress.in_flight
+def _needs_fix(view: RunView) -> bool:
+    """Return True if the run is paused until a person fixes something, and no call is in flight any more."""
+    progress = view.progress
+    if view.diagnosis is not None or progress is None:
+        return False
+    return progress.waits_for == "repair" and not progress.in_flight
 
 
-class _Away:
-    """How long the server has been away."""
+class _OutageTimer:
+    """Measures how long the server has been away."""
 
-    def __init__(self, patience: float) -> None:
-        self._patience = patience
+    def __init__(self, limit_seconds: float) -> None:
+        self._limit_seconds = limit_seconds
         self._since: float | None = None
 
-    def check(self, look: Look) -> None:
-        """Raises Unreachable after too long."""
-        if look.trouble is None or not look.trouble.unreachable:
+    def check(self, view: RunView) -> None:
+        """Take a view into account. Raises ServerUnreachable if the server has been away for too long."""
+        if view.diagnosis is None or not view.diagnosis.unreachable:
             self._since = None
             return
         self._since = self._since or time.monotonic()
-        if time.monotonic() - self._since >= self._patience:
-            raise Unreachable(look.trouble)
+        if time.monotonic() - self._since >= self._limit_seconds:
+            raise ServerUnreachable(view.diagnosis)

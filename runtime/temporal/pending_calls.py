@@ -1,4 +1,4 @@
-"""Calls that the server is to make again: how many, why, and when; of a run and its shards."""
+"""Calls of a run and its shards that the server is going to retry: how many, why, and when."""
 
 import asyncio
 from collections import Counter
@@ -10,72 +10,73 @@ from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.service import RPCError
 
-from quire.contracts import SHARD, TURN
-from runtime.text.wording import clock, printable, several
+from quire.contracts import AWAITS_RATE_LIMIT, SHARD_WORKFLOW
+from runtime.text.wording import format_count, format_time_of_day, make_printable
 
-LIMITED = "RateLimitError"
-"""The failure type of an HTTP 429, by the client's own name for it."""
-SHORT = 120
-"""Characters of an endpoint's words that are shown."""
+RATE_LIMIT_FAILURE = "RateLimitError"
+"""The failure type of an HTTP 429, as OpenAI's client names it."""
+MAX_REASON = 120
+"""Characters of an endpoint's message that are shown."""
 
 
 @dataclass(frozen=True)
-class Again:
-    """Calls that have failed at least once and are not back."""
+class RetryingCalls:
+    """Calls that are waiting for a retry, or for a rate slot."""
 
     retried: int = 0
-    limited: int = 0
-    """Those of them that wait because the endpoint has told them to slow down."""
-    turns: int = 0
-    """Calls that wait for their turn under `rpm` and `tpm`."""
-    until: float | None = None
-    """When the first of those that wait goes again, in seconds since 1970."""
+    """Calls that have failed at least once and are not back."""
+    rate_limited: int = 0
+    """Calls that wait because the endpoint has answered HTTP 429."""
+    awaiting_rates: int = 0
+    """Calls that wait for a slot under `rpm` and `tpm`."""
+    next_attempt: float | None = None
+    """When the first of the waiting calls is retried, in seconds since 1970."""
     reason: str = ""
-    """What was said to most of them."""
+    """The most frequent message of the failed calls."""
 
-    def words(self) -> str:
-        """What they wait for; empty where none does."""
-        when = f" until {clock(self.until)}" if self.until else ""
-        if self.limited:
-            return f"rate limit{when}: {several(self.limited, 'call')} told to slow down"
-        if self.turns:
-            return f"the model's rates (rpm, tpm){when}: {several(self.turns, 'call')} in line"
+    def describe_wait(self) -> str:
+        """Return what the calls wait for, in words; empty if none waits for a rate limit."""
+        until = f" until {format_time_of_day(self.next_attempt)}" if self.next_attempt else ""
+        if self.rate_limited:
+            return f"rate limit{until}: {format_count(self.rate_limited, 'call')} told to slow down"
+        if self.awaiting_rates:
+            return f"the model's rates (rpm, tpm){until}: {format_count(self.awaiting_rates, 'call')} in line"
         return ""
 
 
-async def again(client: Client, described: WorkflowExecutionDescription, now: float) -> Again:
-    """What the server says of a run that is live."""
-    raw = described.raw_description
-    shards = [child.workflow_id for child in raw.pending_children if child.workflow_type_name == SHARD]
-    pending = list(raw.pending_activities)
-    for found in await asyncio.gather(*(_pending(client, shard) for shard in shards)):
-        pending += found
-    return counted(pending, now)
+async def fetch_retrying_calls(client: Client, description: WorkflowExecutionDescription, now: float) -> RetryingCalls:
+    """Return the waiting calls of a live run and its shards. `now` is in seconds since 1970."""
+    run = description.raw_description
+    shards = [child.workflow_id for child in run.pending_children if child.workflow_type_name == SHARD_WORKFLOW]
+    activities = list(run.pending_activities)
+    for more in await asyncio.gather(*(_fetch_pending_activities(client, shard) for shard in shards)):
+        activities += more
+    return count_retrying_calls(activities, now)
 
 
-async def _pending(client: Client, shard: str) -> list[Any]:
+async def _fetch_pending_activities(client: Client, shard: str) -> list[Any]:
     try:
         return list((await client.get_workflow_handle(shard).describe()).raw_description.pending_activities)
-    except RPCError:  # it has just ended
+    except RPCError:  # the shard has just ended
         return []
 
 
-def counted(pending: Iterable[Any], now: float) -> Again:
-    """The same from the server's records of pending activities."""
-    failed = [one for one in pending if one.attempt > 1]
-    kinds = [one.last_failure.application_failure_info.type for one in failed]
-    tried = [one for one, kind in zip(failed, kinds, strict=True) if kind != TURN]
-    waiting = [
-        (one, kind)
-        for one, kind in zip(failed, kinds, strict=True)
-        if one.state == PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
+def count_retrying_calls(activities: Iterable[Any], now: float) -> RetryingCalls:
+    """Count the waiting calls among the server's records of pending activities (`PendingActivityInfo`)."""
+    retries = [
+        (activity, activity.last_failure.application_failure_info.type)
+        for activity in activities
+        if activity.attempt > 1
     ]
-    times = [at for one, _ in waiting if (at := one.next_attempt_schedule_time.ToNanoseconds() / 1e9) > now]
-    said = Counter(printable(one.last_failure.message)[:SHORT] for one in tried)
-    return Again(
-        retried=len(tried),
-        limited=sum(kind == LIMITED for _, kind in waiting),
-        turns=sum(kind == TURN for _, kind in waiting),
-        until=min(times, default=None),
-        reason=said.most_common(1)[0][0] if said else "",
+    failed = [activity for activity, kind in retries if kind != AWAITS_RATE_LIMIT]
+    scheduled = PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
+    waiting = [(activity, kind) for activity, kind in retries if activity.state == scheduled]
+    attempt_times = [activity.next_attempt_schedule_time.ToNanoseconds() / 1e9 for activity, _ in waiting]
+    reasons = Counter(make_printable(activity.last_failure.message)[:MAX_REASON] for activity in failed)
+    return RetryingCalls(
+        retried=len(failed),
+        rate_limited=sum(kind == RATE_LIMIT_FAILURE for _, kind in waiting),
+        awaiting_rates=sum(kind == AWAITS_RATE_LIMIT for _, kind in waiting),
+        next_attempt=min((seconds for seconds in attempt_times if seconds > now), default=None),
+        reason=reasons.most_common(1)[0][0] if reasons else "",
     )

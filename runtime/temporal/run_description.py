@@ -1,28 +1,29 @@
-"""What a run's page in the Web UI says of how to steer it; set when it is started."""
+"""Summary and steering help of a run, set when it is started and shown on its page in the Web UI."""
 
+from quire.commands import starter_command
 from quire.request import Request
 
 
-def summary(request: Request) -> str:
-    """One line, up to 200 bytes."""
-    makes, plans = request.generator.name, request.model.name
+def build_summary(request: Request) -> str:
+    """Return a line of at most 200 bytes: target, recipe and models."""
+    generator, planner = request.generator.name, request.model.name
     target = f"{request.target} items, " if request.target else ""
-    models = makes if makes == plans else f"{makes} and {plans}"
+    models = generator if generator == planner else f"{generator} and {planner}"
     return f"{target}{request.recipe} with {models}".encode()[:200].decode(errors="ignore")
 
 
-def steering(name: str) -> str:
-    """Markdown."""
+def build_steering_help(id: str) -> str:
+    """Return in Markdown how the run can be steered from its page and in a terminal."""
     return f"""**From here**, under More Actions:
 
 - Send a Signal: `pause`, `resume`, `finish_now`
 - Send an Update: `set_concurrency`, `raise_budget`, `retry_failed`, `extend`, `approve`
 
-Request Cancellation lets calls in flight finish, and binds what is there.
+Request Cancellation lets calls in flight finish, and assembles what has been generated.
 
 **In a terminal:**
 
-- `uv run starter.py watch {name}`
-- `uv run starter.py pause {name}`, `resume`, `finish`, `cancel`
-- `uv run starter.py status {name}`
+- `{starter_command("watch", id)}`
+- `{starter_command("pause", id)}`, `resume`, `finish`, `cancel`
+- `{starter_command("status", id)}`
 """

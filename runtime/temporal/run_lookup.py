@@ -1,6 +1,6 @@
-"""Which runs the server knows, and which of them a shortened id means."""
+"""The runs that the server knows, and which of them a shortened id means."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
@@ -10,63 +10,69 @@ from typing import Any
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
-from quire.contracts import WORKFLOW
+from quire.commands import starter_command
+from quire.contracts import RUN_WORKFLOW
 from runtime.errors import SetupError
 
-LAST = "last"
-"""Means the run that was started last, unless a run is called so."""
-MOST = 10_000
-"""Executions that are looked through."""
-SHOWN = 10
+LAST_RUN = "last"
+"""Stands for the run that was started last, unless a run has this id."""
+MAX_EXECUTIONS = 10_000
+"""Executions that are fetched at most."""
+MAX_MATCHES = 10
+"""Ids that an error message lists at most."""
+NO_RUNS = f"there are no runs yet; start one with: {starter_command('run', 'examples/oq_suite.yaml')}"
 
 
 @dataclass(frozen=True)
-class Known:
+class ListedRun:
     """A run as the server lists it."""
 
     id: str
     status: str
-    """`running`, or how Temporal says that it ended."""
+    """`running`, or Temporal's word for how it ended."""
     started: datetime
     ended: datetime | None
     attributes: dict[str, Any]
-    """Its search attributes by name; none on a server that does not have Quire's."""
+    """Its search attributes by name; empty on a server that does not have Quire's."""
 
     @property
     def live(self) -> bool:
-        """Whether it has not ended."""
+        """True if it has not ended."""
         return self.status == "running"
 
 
-async def runs(client: Client, prefix: str = "") -> list[Known]:
-    """All runs whose ids begin so, the one started last first."""
-    query = f"WorkflowType = '{WORKFLOW}'"
+async def list_runs(client: Client, prefix: str = "") -> list[ListedRun]:
+    """Return the runs whose ids begin with `prefix`, newest first. Raises SetupError if the server refuses."""
+    query = f"WorkflowType = '{RUN_WORKFLOW}'"
     if prefix:
         quoted = prefix.replace("\\", "\\\\").replace("'", "\\'")
         query += f" AND WorkflowId STARTS_WITH '{quoted}'"
     try:
-        return newest([one async for one in _listed(client, query)])
+        return latest_executions([execution async for execution in _query_executions(client, query)])
     except RPCError as error:
         raise SetupError(f"the Temporal server refused to list its runs: {error.message}") from None
 
 
-def _listed(client: Client, query: str) -> AsyncIterator[WorkflowExecution]:
-    return client.list_workflows(query, page_size=1000, limit=MOST)
+def _query_executions(client: Client, query: str) -> AsyncIterator[WorkflowExecution]:
+    return client.list_workflows(query, page_size=1000, limit=MAX_EXECUTIONS)
 
 
-def newest(listed: Iterable[WorkflowExecution]) -> list[Known]:
-    """A run for each id. A run has several executions under its id where it was taken up again, of which the last one
-    counts, or where its history was cut, of which the first one tells when it started."""
-    in_order = sorted(listed, key=lambda one: (one.id, one.start_time), reverse=True)
-    found = [_known(list(same)) for _, same in groupby(in_order, key=lambda one: one.id)]
-    return sorted(found, key=lambda run: run.started, reverse=True)
+def latest_executions(executions: Iterable[WorkflowExecution]) -> list[ListedRun]:
+    """Return one run for each id, newest first.
+
+    A run has several executions under its id if it was resumed after its end, in which case the last one counts, or
+    if it continued as new, in which case its start is that of the first one.
+    """
+    in_order = sorted(executions, key=lambda execution: (execution.id, execution.start_time), reverse=True)
+    runs = [_to_listed_run(list(same_id)) for _, same_id in groupby(in_order, key=lambda execution: execution.id)]
+    return sorted(runs, key=lambda run: run.started, reverse=True)
 
 
-def _known(executions: list[WorkflowExecution]) -> Known:
+def _to_listed_run(executions: Sequence[WorkflowExecution]) -> ListedRun:
     last, *earlier = executions
-    cut = takewhile(lambda one: one.status == WorkflowExecutionStatus.CONTINUED_AS_NEW, earlier)
-    first = [last, *cut][-1]
-    return Known(
+    continued = takewhile(lambda execution: execution.status == WorkflowExecutionStatus.CONTINUED_AS_NEW, earlier)
+    first = [last, *continued][-1]
+    return ListedRun(
         id=last.id,
         status=last.status.name.lower() if last.status else "unknown",
         started=first.start_time,
@@ -75,36 +81,34 @@ def _known(executions: list[WorkflowExecution]) -> Known:
     )
 
 
-async def meant(client: Client, said: str) -> str:
-    """The id of the run that is meant by something that is no run's id: the beginning of one, or `last`.
+async def resolve_run_id(client: Client, text: str) -> str:
+    """Return the id of the run that `text` means: the beginning of its id, or `last`.
 
-    Raises SetupError with those that may be meant where it is not exactly one.
+    Raises SetupError, with the ids that may be meant, unless exactly one run matches.
     """
-    if said == LAST:
-        if found := await runs(client):
-            return found[0].id
-        raise SetupError("there are no runs yet; start one with: uv run starter.py run examples/oq_suite.yaml")
-    found = await runs(client, said)
-    if len(found) == 1:
-        return found[0].id
-    if found:
-        raise SetupError(f"'{said}' is the beginning of {len(found)} ids; say which one:\n{_listing(found)}")
-    raise SetupError(f"there is no run '{said}'; {_nearest(said, await runs(client))}")
+    if text == LAST_RUN:
+        if runs := await list_runs(client):
+            return runs[0].id
+        raise SetupError(NO_RUNS)
+    matches = await list_runs(client, text)
+    if len(matches) == 1:
+        return matches[0].id
+    if matches:
+        raise SetupError(f"{len(matches):,} ids begin with '{text}'; which one is meant?\n{_format_matches(matches)}")
+    raise SetupError(f"there is no run '{text}'; {_suggest_ids(text, await list_runs(client))}")
 
 
-def _nearest(said: str, known: list[Known]) -> str:
-    near = get_close_matches(said, [run.id for run in known], n=3, cutoff=0.5)
-    if near:
-        return f"is it one of these?\n{_indented(near)}\nsee all with: uv run starter.py list"
-    if known:
-        return "see all with: uv run starter.py list"
-    return "there are none yet; start one with: uv run starter.py run examples/oq_suite.yaml"
+def _suggest_ids(text: str, runs: Sequence[ListedRun]) -> str:
+    similar = get_close_matches(text, [run.id for run in runs], n=3, cutoff=0.5)
+    if similar:
+        return f"is it one of these?\n{_indent_lines(similar)}\nsee all with: {starter_command('list')}"
+    return f"see all with: {starter_command('list')}" if runs else NO_RUNS
 
 
-def _listing(found: list[Known]) -> str:
-    more = [f"… and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
-    return _indented([*(run.id for run in found[:SHOWN]), *more])
+def _format_matches(matches: Sequence[ListedRun]) -> str:
+    more = [f"… and {len(matches) - MAX_MATCHES:,} more"] if len(matches) > MAX_MATCHES else []
+    return _indent_lines([*(run.id for run in matches[:MAX_MATCHES]), *more])
 
 
-def _indented(lines: list[str]) -> str:
+def _indent_lines(lines: Iterable[str]) -> str:
     return "\n".join(f"  {line}" for line in lines)

@@ -1,9 +1,9 @@
-"""Which run comes first: its priority, and the key by which runs of one priority are served in turn."""
+"""The priority of a run, and the fairness key by which runs of equal priority are served in turn."""
 
 from typing import Any
 
 from google.protobuf.field_mask_pb2 import FieldMask
-from temporalio.api.common.v1 import Priority as Standing
+from temporalio.api.common.v1 import Priority as PriorityMessage
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflow.v1 import WorkflowExecutionOptions
 from temporalio.api.workflowservice.v1 import UpdateWorkflowExecutionOptionsRequest
@@ -11,41 +11,46 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.common import Priority
 from temporalio.service import RPCError
 
-from activities.limits.concurrency import USUAL
+from activities.limits.concurrency import DEFAULT_PRIORITY
 from runtime.errors import SetupError
 
-FIRST, LAST = 1, 5
+HIGHEST, LOWEST = 1, 5
 KEY_BYTES = 64
-"""As long as the server lets a fairness key be."""
+"""The longest fairness key that the server accepts."""
 
 
-def checked(priority: int | None) -> int | None:
-    """The same number; a SetupError where no run can have it."""
-    if priority is not None and not FIRST <= priority <= LAST:
-        raise SetupError(f"a priority is {FIRST} (the highest) to {LAST}, not {priority}; without one it is {USUAL}")
+def validate_priority(priority: int | None) -> int | None:
+    """Return the priority. Raises SetupError if it is not None and no run can have it."""
+    if priority is not None and not HIGHEST <= priority <= LOWEST:
+        raise SetupError(
+            f"a priority is {HIGHEST} (the highest) to {LOWEST}, not {priority}; the default is {DEFAULT_PRIORITY}"
+        )
     return priority
 
 
-def rank(name: str, priority: int | None) -> Priority:
-    """What a run's workflow tasks, activities and children inherit. Of a long id the end is kept: it tells best."""
+def to_temporal_priority(name: str, priority: int | None) -> Priority:
+    """Return the priority that a run's workflow tasks, activities and children inherit.
+
+    The fairness key is the run's id; of a long id its end, which distinguishes best.
+    """
     key = name.encode()[-KEY_BYTES:].decode(errors="ignore")
-    return Priority(priority_key=priority or USUAL, fairness_key=key)
+    return Priority(priority_key=priority or DEFAULT_PRIORITY, fairness_key=key)
 
 
-async def priority_of(handle: WorkflowHandle[Any, Any]) -> int:
-    """The priority that a run has, or had."""
-    described = await handle.describe()
-    return described.raw_description.workflow_execution_info.priority.priority_key or USUAL
+async def fetch_priority(handle: WorkflowHandle[Any, Any]) -> int:
+    """Return the priority of a run, live or ended."""
+    description = await handle.describe()
+    return description.raw_description.workflow_execution_info.priority.priority_key or DEFAULT_PRIORITY
 
 
-async def change(client: Client, name: str, priority: int | None) -> None:
-    """Give a live run another priority, unless None: it holds for what the run asks for from now on."""
+async def change_priority(client: Client, name: str, priority: int | None) -> None:
+    """Change the priority of a live run for the activities that it starts from now on; do nothing if it is None."""
     if priority is None:
         return
     request = UpdateWorkflowExecutionOptionsRequest(
         namespace=client.namespace,
         workflow_execution=WorkflowExecution(workflow_id=name),
-        workflow_execution_options=WorkflowExecutionOptions(priority=Standing(priority_key=priority)),
+        workflow_execution_options=WorkflowExecutionOptions(priority=PriorityMessage(priority_key=priority)),
         update_mask=FieldMask(paths=["priority.priority_key"]),
     )
     try:

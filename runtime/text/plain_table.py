@@ -1,4 +1,4 @@
-"""Tables without lines, which programs can read as well: as wide as they need to be where no terminal shows them."""
+"""Tables without lines that programs can read, too: outside a terminal they are as wide as their content."""
 
 import sys
 from io import StringIO
@@ -6,19 +6,20 @@ from io import StringIO
 from rich.console import Console
 from rich.table import Table
 
-WIDE = 1000
+UNLIMITED_WIDTH = 1000
+"""Columns of a table that does not go to a terminal."""
 
 
-def columns(*, header: bool = True) -> Table:
-    """An empty table."""
+def create_plain_table(*, header: bool = True) -> Table:
+    """Return an empty table without lines, whose columns are two spaces apart."""
     return Table(box=None, show_header=header, pad_edge=False, padding=(0, 2, 0, 0))
 
 
-def put(table: Table) -> None:
-    """Print it."""
+def print_plain_table(table: Table) -> None:
+    """Print a table: fitted to a terminal, else in full width without trailing spaces."""
     if sys.stdout.isatty():
         Console(highlight=False).print(table)
         return
-    told = StringIO()
-    Console(highlight=False, width=WIDE, file=told).print(table)
-    print("\n".join(line.rstrip() for line in told.getvalue().splitlines()))
+    buffer = StringIO()
+    Console(highlight=False, width=UNLIMITED_WIDTH, file=buffer).print(table)
+    print("\n".join(line.rstrip() for line in buffer.getvalue().splitlines()))

@@ -1,19 +1,20 @@
-"""How amounts and strange text are put for a person."""
+"""How amounts, and text from models and endpoints, are written for people."""
 
 import textwrap
 import time
 
 
-def printable(text: str) -> str:
-    """One line without control characters: what a model or an endpoint said must not steer a terminal."""
+def make_printable(text: str) -> str:
+    """Return the text as one line without control characters: text of a model or an endpoint must not steer a
+    terminal."""
     return "".join(
         letter if letter.isprintable() else " " if letter.isspace() else "\N{REPLACEMENT CHARACTER}" for letter in text
     )
 
 
-def wrapped(text: str, width: int, *, indent: int = 0) -> str:
-    """Lines of at most `width` columns, those after the first indented. A word is never cut: ids and addresses are
-    copied from the screen."""
+def wrap_text(text: str, width: int, *, indent: int = 0) -> str:
+    """Wrap text to lines of at most `width` columns and indent all but the first. Words are never cut, so that ids and
+    addresses can be copied from the screen."""
     return "\n".join(
         textwrap.fill(
             line,
@@ -26,36 +27,26 @@ def wrapped(text: str, width: int, *, indent: int = 0) -> str:
     )
 
 
-def shortened(name: str, room: int) -> str:
-    """A name in so many columns: its middle is left out, since paths of topics begin alike and end apart."""
-    if len(name) <= room:
+def shorten_middle(name: str, width: int) -> str:
+    """Fit a name into `width` columns by leaving out its middle: topic paths begin alike and differ at the end."""
+    if len(name) <= width:
         return name
-    head = (room - 1) // 3
-    return f"{name[:head]}…{name[len(name) - (room - 1 - head) :]}"
+    head = (width - 1) // 3
+    return f"{name[:head]}…{name[len(name) - (width - 1 - head) :]}"
 
 
-def duration(seconds: float) -> str:
-    """`45 s`, `1 min 20 s`, `2 h 10 min`, `3 d 4 h`."""
-    whole = round(seconds)
-    for large, small, big, little in ((86_400, 3600, "d", "h"), (3600, 60, "h", "min"), (60, 1, "min", "s")):
-        if whole >= large:
-            rest = whole % large // small
-            return f"{whole // large} {big}" + (f" {rest} {little}" if rest else "")
-    return f"{whole} s"
-
-
-def money(usd: float | None) -> str:
-    """US dollars; a price that nobody knows is told as such."""
+def format_usd(usd: float | None) -> str:
+    """Format US dollars: cents from a dollar up, four decimals below. None is `price unknown`, never $0."""
     if usd is None:
         return "price unknown"
     return f"${usd:,.2f}" if usd >= 1 else f"${usd:.4f}"
 
 
-def clock(seconds: float) -> str:
-    """A time of day where the person is, from seconds since 1970."""
-    return time.strftime("%H:%M:%S", time.localtime(seconds))
+def format_time_of_day(timestamp: float) -> str:
+    """Format seconds since 1970 as the local time of day, `14:03:59`."""
+    return time.strftime("%H:%M:%S", time.localtime(timestamp))
 
 
-def several(count: int, one: str) -> str:
-    """`1 call`, `3 calls`."""
-    return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
+def format_count(count: int, noun: str) -> str:
+    """Format a count with its noun: `1 call`, `3,000 calls`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

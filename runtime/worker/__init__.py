@@ -1,1 +1,1 @@
-"""A worker process: hosting, build id, memory, the offline simulator beside it, how it ends."""
+"""A worker: the process that hosts workflows and activities, several of them on one host, and the offline simulator."""

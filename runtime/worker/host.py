@@ -1,6 +1,7 @@
-"""A worker: hosts the workflow and the activities on the task queue.
+"""A worker inside this process: hosts the workflows and activities on the task queue.
 
-They are imported when one begins: most commands have none, and would wait for that a tenth of a second.
+Workflows and activities are imported when a worker starts: most commands have none, and the import takes a tenth of a
+second.
 """
 
 from collections.abc import AsyncGenerator
@@ -12,73 +13,80 @@ from typing import TYPE_CHECKING
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from activities.limits.rate_leases import of_server
-from activities.model.endpoints import Endpoints, simulated
-from runtime.temporal.embedded_server import search_attributes_known
+from activities.limits.rate_leases import server_leases
+from activities.model.endpoints import Endpoints, is_offline
+from runtime.temporal.embedded_server import has_search_attributes
 from runtime.temporal.settings import TASK_QUEUE
-from runtime.worker.build_id import build_id
-from runtime.worker.simulator_process import simulator
+from runtime.worker.build_id import compute_build_id
+from runtime.worker.simulator_process import run_simulator
 
 if TYPE_CHECKING:
     from temporalio.worker import WorkflowRunner
 
-GRACE = timedelta(seconds=30)
-"""Calls in flight, which are paid for, may finish this long after SIGTERM."""
-SLOTS = 2000
-"""Activities at a time: twice what one run can have, so that a second one does not wait for its slots. Where there are
+DRAIN_TIME = timedelta(seconds=30)
+"""How long calls in flight, which are paid for, may take to finish after SIGTERM."""
+MAX_ACTIVITIES = 2000
+"""Activities at a time: twice what one run can have, so that a second run does not wait for free slots. If there are
 still more, the server's queue decides which come first."""
-runner: "type[WorkflowRunner] | None" = None
-"""None is without a sandbox: that costs half of what a workflow task costs and some megabytes a run. It guards against
-mistakes in code that is ours, so it is the tests that put it here."""
 
 
 @dataclass
-class Hosted:
-    """What a running worker uses."""
+class HostedWorker:
+    """A running worker."""
 
     simulated: bool
+    """True if no endpoint is configured and the offline simulator answers its calls."""
     endpoints: Endpoints
 
 
 @asynccontextmanager
-async def hosted(
-    client: Client, *, grace: timedelta = GRACE, cached: int = 1000, slots: int = SLOTS
-) -> AsyncGenerator[Hosted]:
-    """Run a worker for the length of the block, with the simulator where no endpoint is set."""
+async def host_worker(
+    client: Client,
+    *,
+    drain_time: timedelta = DRAIN_TIME,
+    max_activities: int = MAX_ACTIVITIES,
+    max_cached_workflows: int = 1000,
+    runner: "type[WorkflowRunner] | None" = None,
+) -> AsyncGenerator[HostedWorker]:
+    """Run a worker for the length of the block, with the offline simulator if no endpoint is configured.
+
+    Without a `runner`, workflows run outside the SDK's sandbox. The sandbox doubles the cost of a workflow task and
+    takes some megabytes per run; it finds mistakes in workflow code, which is ours, so only tests pass it.
+    """
     from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
     from activities.registry import Activities
     from workflows.generate_artifact import GenerateArtifact
     from workflows.generate_shard import GenerateShard
-    from workflows.rate_keeper import Rates
+    from workflows.rate_keeper import RateKeeper
 
     async with AsyncExitStack() as stack:
-        endpoints = Endpoints(leasing=of_server(client, TASK_QUEUE))
+        endpoints = Endpoints(lease_rates=server_leases(client, TASK_QUEUE))
         stack.push_async_callback(endpoints.close)
-        offline = simulated()
+        offline = is_offline()
         if offline:
-            endpoints.offline = await stack.enter_async_context(simulator())
-        known = await _known(client)
+            endpoints.simulator_address = await stack.enter_async_context(run_simulator())
+        search_attributes = await _has_search_attributes(client)
         await stack.enter_async_context(
             Worker(
                 client,
                 task_queue=TASK_QUEUE,
-                workflows=[GenerateArtifact, GenerateShard, Rates],
-                activities=Activities(endpoints, slots=slots, search_attributes=known).all(),
+                workflows=[GenerateArtifact, GenerateShard, RateKeeper],
+                activities=Activities(endpoints, search_attributes=search_attributes).all(),
                 workflow_runner=(runner or UnsandboxedWorkflowRunner)(),
-                max_cached_workflows=cached,
-                max_concurrent_activities=slots,
-                graceful_shutdown_timeout=grace,
-                build_id=build_id(),
-                # else the worker that has the workflow keeps most of its calls, and others beside it stand idle
+                max_cached_workflows=max_cached_workflows,
+                max_concurrent_activities=max_activities,
+                graceful_shutdown_timeout=drain_time,
+                build_id=compute_build_id(),
+                # otherwise the worker that has the workflow keeps most of its calls, and other workers stay idle
                 disable_eager_activity_execution=True,
             )
         )
-        yield Hosted(offline, endpoints)
+        yield HostedWorker(offline, endpoints)
 
 
-async def _known(client: Client) -> bool:
+async def _has_search_attributes(client: Client) -> bool:
     try:
-        return await search_attributes_known(client)
+        return await has_search_attributes(client)
     except RPCError:
         return False

@@ -1,4 +1,4 @@
-"""The offline simulator as a process of our own, for as long as it is needed."""
+"""The offline simulator as a child process, for as long as it is needed."""
 
 import asyncio
 import os
@@ -9,33 +9,39 @@ from contextlib import asynccontextmanager
 from runtime.errors import SetupError
 from runtime.paths import ROOT
 
-DEMO_PACE = ("--tokens-per-second", "3000")
-"""About a model's own pace with three answers at once, so that there is progress to see."""
+DEMO_SPEED = ("--tokens-per-second", "3000")
+"""About the speed of a real model with three calls in flight, so that progress can be watched."""
+START_SECONDS = 20
 _READY = "simulator listening on "
 
 
 @asynccontextmanager
-async def simulator(options: Sequence[str] = DEMO_PACE) -> AsyncGenerator[str]:
-    """Start it on a free port, yield its base URL, end it."""
+async def run_simulator(options: Sequence[str] = DEMO_SPEED) -> AsyncGenerator[str]:
+    """Run the simulator on a free port for the length of the block, and yield its base URL.
+
+    Raises SetupError if it does not start within `START_SECONDS`.
+    """
     command = [sys.executable, "-m", "simulator", "--port", "0", "--parent", str(os.getpid()), *options]
     process = await asyncio.create_subprocess_exec(
         *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, start_new_session=True
     )
     assert process.stdout is not None
     try:
-        yield await _address(process.stdout)
+        yield await _read_address(process.stdout)
     finally:
         if process.returncode is None:
             process.terminate()
             await process.wait()
 
 
-async def _address(lines: asyncio.StreamReader) -> str:
+async def _read_address(output: asyncio.StreamReader) -> str:
     try:
-        async with asyncio.timeout(20):
-            line = (await lines.readline()).decode().strip()
+        async with asyncio.timeout(START_SECONDS):
+            line = (await output.readline()).decode().strip()
     except TimeoutError:
         line = ""
     if not line.startswith(_READY):
-        raise SetupError("the offline simulator did not start within 20 s; try: uv run python -m simulator")
+        raise SetupError(
+            f"the offline simulator did not start within {START_SECONDS} s; try: uv run python -m simulator"
+        )
     return line.removeprefix(_READY)

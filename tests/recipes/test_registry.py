@@ -7,16 +7,16 @@ import sys
 import zipfile
 from pathlib import Path
 
-from tests.conftest import ROOT
-from tests.docs.page import blocks
+from runtime.paths import ROOT
+from tests.docs.markdown_page import read_blocks
 
 PAGE = ROOT / "docs" / "your-own-recipe.md"
-CODE = next(block.text for block in blocks(PAGE) if block.words == "haiku_recipe.py")
-"""The recipe that the page shows: what is printed there is what is installed here."""
+CODE = next(block.text for block in read_blocks(PAGE) if block.words == "haiku_recipe.py")
+"""The recipe that the page shows is the one that is installed here."""
 
 
-def wheel(folder: Path, code: str = CODE, entry: str = "haiku = haiku_recipe:Haiku") -> Path:
-    """A package as an author would publish it."""
+def build_wheel(folder: Path, code: str = CODE, entry: str = "haiku = haiku_recipe:Haiku") -> Path:
+    """Build a package as an author would publish it."""
     file = folder / "haiku_recipe-1.0-py3-none-any.whl"
     info = "haiku_recipe-1.0.dist-info"
     parts = {
@@ -32,7 +32,7 @@ def wheel(folder: Path, code: str = CODE, entry: str = "haiku = haiku_recipe:Hai
     return file
 
 
-def quire(site: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+def run_starter(site: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "starter.py", *words],
         cwd=ROOT,
@@ -43,33 +43,33 @@ def quire(site: Path, *words: str, **env: str) -> subprocess.CompletedProcess[st
     )
 
 
-def installed(folder: Path, **options: str) -> Path:
+def install_recipe(folder: Path, **options: str) -> Path:
     site = folder / "site"
     command = ["uv", "pip", "install", "--quiet", "--no-deps", "--offline", "--target", str(site)]
     if subprocess.run(["uv", "--version"], capture_output=True, check=False).returncode:
         command = [sys.executable, "-m", "uv", *command[1:]]
-    subprocess.run([*command, str(wheel(folder, **options))], check=True, timeout=60)
+    subprocess.run([*command, str(build_wheel(folder, **options))], check=True, timeout=60)
     return site
 
 
 def test_a_package_adds_a_recipe(tmp_path):
-    site = installed(tmp_path)
-    listed = json.loads(quire(site, "recipes", "--json").stdout)
+    site = install_recipe(tmp_path)
+    listed = json.loads(run_starter(site, "recipes", "--json").stdout)
     assert {"recipe": "haiku", "makes": "haiku", "what": "Haiku about seasons."} in listed
-    shown = quire(site, "recipes", "show", "haiku").stdout
-    assert "season: text; needed; the season" in shown and '"text"' in shown and "recipe: haiku" in shown
+    output = run_starter(site, "recipes", "show", "haiku").stdout
+    assert "season: text; needed; the season" in output and '"text"' in output and "recipe: haiku" in output
     request = tmp_path / "request.yaml"
     request.write_text("recipe: haiku\ninputs: {season: winter}\n")
-    plan = json.loads(quire(site, "check", str(request), "--json").stdout)
+    plan = json.loads(run_starter(site, "check", str(request), "--json").stdout)
     assert plan["target"] == 3 and plan["noun"] == "haiku"
 
 
-def test_a_recipe_that_cannot_be_loaded_is_told_by_its_name(tmp_path):
-    ended = quire(installed(tmp_path, code="import nothing_like_this\n"), "recipes")
+def test_a_recipe_that_cannot_be_loaded_is_reported_by_name(tmp_path):
+    ended = run_starter(install_recipe(tmp_path, code="import nothing_like_this\n"), "recipes")
     assert ended.returncode == 2 and "'haiku' (haiku_recipe:Haiku) cannot be loaded" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
-def test_a_package_cannot_take_the_name_of_one_of_ours(tmp_path):
-    ended = quire(installed(tmp_path, entry="roadmap = haiku_recipe:Haiku"), "recipes")
+def test_a_package_cannot_take_the_name_of_a_built_in_recipe(tmp_path):
+    ended = run_starter(install_recipe(tmp_path, entry="roadmap = haiku_recipe:Haiku"), "recipes")
     assert ended.returncode == 2 and "two recipes are called 'roadmap'" in ended.stderr

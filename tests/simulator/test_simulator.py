@@ -11,9 +11,9 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
+from runtime.paths import ROOT
 from simulator.options import Options
 from simulator.server import SimulatorServer
-from tests.conftest import ROOT
 
 ITEM = {
     "type": "object",
@@ -39,7 +39,7 @@ SCHEMA = {
 PROMPT = "Make these:\nslot 7: audit trail of R-1 and R-10\nslot 9: plain R-2\n"
 
 
-def ask(server: SimulatorServer, key: str = "none", **changes: Any) -> dict[str, Any]:
+def request_completion(server: SimulatorServer, key: str = "none", **changes: Any) -> dict[str, Any]:
     body = {
         "model": "gpt-4o",
         "messages": [{"role": "user", "content": PROMPT}],
@@ -54,15 +54,15 @@ def ask(server: SimulatorServer, key: str = "none", **changes: Any) -> dict[str,
         return json.load(answer)
 
 
-def content(reply: dict[str, Any]) -> str:
+def message_content(reply: dict[str, Any]) -> str:
     return reply["choices"][0]["message"]["content"]
 
 
-def test_content_has_the_schema_and_belongs_to_the_slots():
+def test_answers_match_the_schema_and_the_slots_of_the_prompt():
     with SimulatorServer() as server:
-        text = content(ask(server))
-        assert text == content(ask(server)), "the same request gives the same text"
-        assert text != content(ask(server, seed=1))
+        text = message_content(request_completion(server))
+        assert text == message_content(request_completion(server)), "the same request gives the same text"
+        assert text != message_content(request_completion(server, seed=1))
     answer = json.loads(text)
     jsonschema_rs.validator_for(SCHEMA, offline=True, validate_formats=True).validate(answer)
     first, second = answer["items"]
@@ -70,49 +70,49 @@ def test_content_has_the_schema_and_belongs_to_the_slots():
     assert (second["slot"], second["ids"]) == (9, ["R-2"]) and first["text"] != second["text"]
 
 
-def test_a_limit_really_cuts_off():
+def test_max_tokens_cuts_the_answer_off():
     with SimulatorServer() as server:
-        whole, cut = ask(server), ask(server, max_tokens=20)
+        complete, cut = request_completion(server), request_completion(server, max_tokens=20)
     assert cut["choices"][0]["finish_reason"] == "length" and cut["usage"]["completion_tokens"] == 20
-    assert len(content(cut)) == 80 and whole["choices"][0]["finish_reason"] == "stop"
+    assert len(message_content(cut)) == 80 and complete["choices"][0]["finish_reason"] == "stop"
 
 
 @pytest.mark.parametrize(("fault", "status"), [("rate_limit", 429), ("server_error", 500)])
-def test_faults_by_status(fault, status):
+def test_faults_with_an_http_status(fault, status):
     with SimulatorServer(Options(**{fault: 1.0}, retry_after=2)) as server:
         with pytest.raises(urllib.error.HTTPError) as raised:
-            ask(server)
+            request_completion(server)
         assert raised.value.code == status and server.stats()["faults"] == {fault: 1}
         if status == 429:
             assert raised.value.headers["retry-after"] == "2"
 
 
-def test_faults_by_content():
+def test_faults_in_the_content_of_an_answer():
     with SimulatorServer(Options(bad_json=1.0)) as server, pytest.raises(ValueError):
-        json.loads(content(ask(server)))
+        json.loads(message_content(request_completion(server)))
     with SimulatorServer(Options(too_few=1.0)) as server:
-        assert len(json.loads(content(ask(server)))["items"]) == 1
+        assert len(json.loads(message_content(request_completion(server)))["items"]) == 1
     with SimulatorServer(Options(refusal=1.0)) as server:
-        message = ask(server)["choices"][0]["message"]
+        message = request_completion(server)["choices"][0]["message"]
         assert message["content"] is None and message["refusal"]
 
 
-def test_a_dropped_connection_breaks_off():
+def test_a_dropped_connection_raises_a_connection_error():
     with SimulatorServer(Options(drop=1.0)) as server, pytest.raises((OSError, HTTPException)) as raised:
-        ask(server)
+        request_completion(server)
     assert not isinstance(raised.value, urllib.error.HTTPError)
 
 
 def test_a_wrong_key_and_a_temperature_for_a_reasoning_model_are_refused():
     with SimulatorServer(Options(api_key="right")) as server:
-        assert ask(server, key="right")["object"] == "chat.completion"
+        assert request_completion(server, key="right")["object"] == "chat.completion"
         for changes, status in (({"key": "wrong"}, 401), ({"key": "right", "model": "o3-mini", "temperature": 0}, 400)):
             with pytest.raises(urllib.error.HTTPError) as raised:
-                ask(server, **changes)
+                request_completion(server, **changes)
             assert raised.value.code == status
 
 
-def test_wrong_options_exit_with_2_and_help_explains():
+def test_invalid_options_exit_with_2_and_help_explains_the_valid_ones():
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "simulator", *words]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
@@ -122,12 +122,12 @@ def test_wrong_options_exit_with_2_and_help_explains():
 
 
 @pytest.mark.parametrize("limit", [{"rpm": 3}, {"tpm": 600}])
-def test_what_is_above_the_limit_of_a_minute_is_refused_and_told_by_the_second(limit):
+def test_calls_above_the_rate_limit_are_refused_and_logged_by_the_second(limit):
     with SimulatorServer(Options(**limit)) as server:
         codes = []
         for seed in range(20):
             try:
-                ask(server, seed=seed)
+                request_completion(server, seed=seed)
                 codes.append(200)
             except urllib.error.HTTPError as error:
                 codes.append(error.code)
@@ -135,6 +135,6 @@ def test_what_is_above_the_limit_of_a_minute_is_refused_and_told_by_the_second(l
     answered = codes.count(200)
     assert codes == [200] * answered + [429] * (20 - answered)
     assert answered == limit.get("rpm", answered) and 1 <= answered < 20
-    told = stats["seconds"]["gpt-4o"]
-    assert sum(calls for _, calls, _ in told) == 20
-    assert sum(tokens for _, _, tokens in told) == stats["prompt_tokens"] + stats["completion_tokens"]
+    seconds = stats["seconds"]["gpt-4o"]
+    assert sum(calls for _, calls, _ in seconds) == 20
+    assert sum(tokens for _, _, tokens in seconds) == stats["prompt_tokens"] + stats["completion_tokens"]

@@ -1,4 +1,4 @@
-"""Whole runs on the real server, against the simulator."""
+"""Complete runs on the real server, against the simulator."""
 
 import asyncio
 import dataclasses
@@ -12,35 +12,36 @@ from temporalio.worker import Replayer
 
 from quire import sharding
 from quire.progress import Progress, Result
-from runtime.worker.host import hosted
 from simulator.options import Options
-from tests.conftest import made, oq
 from tests.record_histories import IN_SHARDS, SMALL_SHARDS
+from tests.support.requests import oq_request
+from tests.support.runs import run_to_end
+from tests.support.workers import run_worker
 from workflows.generate_artifact import GenerateArtifact
 from workflows.generate_shard import GenerateShard
 
 HISTORIES = Path(__file__).parent.parent / "histories"
 
 
-def artifact(result: Result) -> dict:
+def read_artifact(result: Result) -> dict:
     assert result.artifact
     return json.loads(Path(result.artifact).read_text())
 
 
-def exactly_25(result: Result) -> None:
+def assert_25_tests(result: Result) -> None:
     assert (result.verdict, result.items, result.failed_total) == ("complete", 25, 0)
-    suite = artifact(result)
+    suite = read_artifact(result)
     assert [test["id"] for test in suite["tests"]] == [f"OQ-{n:03d}" for n in range(1, 26)]
     assert suite["uncovered"] == [] and len(suite["traceability"]) == 30
     assert suite["metadata"]["total"] == 25 and suite["metadata"]["method"] == "progressive"
 
 
 async def test_the_example_is_exact_in_three_calls(client, simulator, tmp_path):
-    result = await made(client, oq(tmp_path), "exact")
-    exactly_25(result)
+    result = await run_to_end(client, oq_request(tmp_path), "exact")
+    assert_25_tests(result)
     assert result.batches.model_dump() == {"planned": 3, "completed": 3, "failed": 0}
     assert simulator.stats()["calls"] == 3 and result.simulated
-    assert {test["provenance"]["source"] for test in artifact(result)["tests"]} == {"model"}
+    assert {test["provenance"]["source"] for test in read_artifact(result)["tests"]} == {"model"}
 
 
 @pytest.mark.parametrize(("size", "seed"), [("auto", 1), ("auto", 2), (3, 3)])
@@ -48,45 +49,47 @@ async def test_a_misbehaving_endpoint_still_gives_exactly_25(client, simulator, 
     simulator.simulator.options = Options(
         rate_limit=0.2, server_error=0.1, bad_json=0.1, too_few=0.1, retry_after=0.1, seed=seed
     )
-    exactly_25(await made(client, oq(tmp_path, batching={"size": size}), f"faults-{seed}"))
+    assert_25_tests(await run_to_end(client, oq_request(tmp_path, batching={"size": size}), f"faults-{seed}"))
     assert size == "auto" or sum(simulator.stats()["faults"].values()) > 0
 
 
-async def test_cut_off_answers_keep_what_is_complete(client, simulator, tmp_path):
+async def test_complete_items_of_a_cut_off_answer_are_kept(client, simulator, tmp_path):
     model = {"name": "gpt-4o", "max_output_tokens": 1200}
-    result = await made(client, oq(tmp_path, model=model, batching={"tokens_per_item": 150}), "cut-off")
-    exactly_25(result)
+    result = await run_to_end(client, oq_request(tmp_path, model=model, batching={"tokens_per_item": 150}), "cut-off")
+    assert_25_tests(result)
     assert result.rounds > 1
 
 
 async def test_without_a_workflow_cache_every_task_replays(client, simulator, tmp_path):
-    exactly_25(await made(client, oq(tmp_path, batching={"size": 5}), "no-cache", cached=0))
+    assert_25_tests(
+        await run_to_end(client, oq_request(tmp_path, batching={"size": 5}), "no-cache", max_cached_workflows=0)
+    )
 
 
 async def test_a_refused_slot_gives_a_partial_result_with_its_reason(client, simulator, tmp_path):
     simulator.simulator.options = dataclasses.replace(simulator.simulator.options, refusal=1.0)
-    result = await made(client, oq(tmp_path, target=3), "refused")
+    result = await run_to_end(client, oq_request(tmp_path, target=3), "refused")
     assert (result.verdict, result.items, result.artifact, result.failed_total) == ("failed", 0, None, 3)
     assert all(slot.reason.startswith("refused") for slot in result.failed_slots)
 
 
 async def test_a_missing_file_fails_the_run_with_its_name(client, simulator, tmp_path):
-    request = oq(tmp_path, inputs={"urs": "nowhere.md", "gamp_category": 5})
+    request = oq_request(tmp_path, inputs={"urs": "nowhere.md", "gamp_category": 5})
     with pytest.raises(WorkflowFailureError) as raised:
-        await made(client, request, "no-file")
+        await run_to_end(client, request, "no-file")
     assert "inputs.urs: there is no file" in str(raised.value.cause)
 
 
-async def test_wrong_input_from_the_cli_fails_instead_of_hanging(client, simulator, tmp_path):
-    async with hosted(client):
+async def test_an_invalid_request_from_the_temporal_cli_fails_instead_of_hanging(client, simulator, tmp_path):
+    async with run_worker(client):
         with pytest.raises(WorkflowFailureError):
             await client.execute_workflow("GenerateArtifact", {"recipe": 3}, id="bad-input", task_queue="quire")
 
 
-async def test_cancelling_keeps_what_is_there_and_says_cancelled(client, simulator, tmp_path):
+async def test_cancelling_keeps_finished_items_with_the_verdict_cancelled(client, simulator, tmp_path):
     simulator.simulator.options = Options(latency=0.3)
-    request = oq(tmp_path, batching={"size": 2, "concurrency": 2})
-    async with hosted(client):
+    request = oq_request(tmp_path, batching={"size": 2, "concurrency": 2})
+    async with run_worker(client):
         handle = await client.start_workflow(
             "GenerateArtifact", request, id="cancelled", task_queue="quire", result_type=Result
         )
@@ -96,15 +99,15 @@ async def test_cancelling_keeps_what_is_there_and_says_cancelled(client, simulat
         await handle.cancel()
         result = await handle.result()
     assert result.verdict == "cancelled" and 4 <= result.items < 25
-    assert len(artifact(result)["tests"]) == result.items
+    assert len(read_artifact(result)["tests"]) == result.items
     assert result.failed_total == 25 - result.items
 
 
-async def test_pause_holds_and_finish_now_binds(client, simulator, tmp_path):
-    async with hosted(client):
+async def test_pause_starts_no_call_and_finish_now_ends_the_run(client, simulator, tmp_path):
+    async with run_worker(client):
         handle = await client.start_workflow(
             "GenerateArtifact",
-            oq(tmp_path, batching={"size": 1, "concurrency": 1}),
+            oq_request(tmp_path, batching={"size": 1, "concurrency": 1}),
             id="paused",
             task_queue="quire",
             result_type=Result,
@@ -114,8 +117,8 @@ async def test_pause_holds_and_finish_now_binds(client, simulator, tmp_path):
             while (await handle.query("progress", result_type=Progress)).stage != "paused":
                 await asyncio.sleep(0.05)
         await asyncio.sleep(1)
-        shown = await handle.query("progress", result_type=Progress)
-        assert (shown.stage, shown.items, simulator.stats()["calls"]) == ("paused", 0, 0)
+        progress = await handle.query("progress", result_type=Progress)
+        assert (progress.stage, progress.items, simulator.stats()["calls"]) == ("paused", 0, 0)
         await handle.signal("finish_now")
         result = await handle.result()
     assert result.verdict == "failed" and "finished early" in result.warnings[0]
@@ -124,12 +127,12 @@ async def test_pause_holds_and_finish_now_binds(client, simulator, tmp_path):
 @pytest.mark.parametrize("file", sorted(HISTORIES.glob("*.json")), ids=lambda file: file.stem)
 async def test_recorded_histories_replay(file, monkeypatch):
     if file.stem in IN_SHARDS:
-        monkeypatch.setattr(sharding, "SHARDED", SMALL_SHARDS[0])
-        monkeypatch.setattr(sharding, "MOST", SMALL_SHARDS[1])
+        monkeypatch.setattr(sharding, "UNSHARDED_BATCHES", SMALL_SHARDS[0])
+        monkeypatch.setattr(sharding, "SHARD_BATCHES", SMALL_SHARDS[1])
     history = WorkflowHistory.from_json(f"history-{file.stem}", file.read_text())
     replayer = Replayer(workflows=[GenerateArtifact, GenerateShard], data_converter=pydantic_data_converter)
     await replayer.replay_workflow(history)
 
 
-def test_there_are_histories():
+def test_at_least_three_histories_are_recorded():
     assert len(list(HISTORIES.glob("*.json"))) >= 3

@@ -1,7 +1,5 @@
-"""A very large run goes to shards: exact, steered as one, and a shard that is lost is taken up again by itself.
-
-What "very large" is, is made small here: more than ten batches.
-"""
+"""A very large run is split into shards: exact, steered as one, and a lost shard is restarted. "Very large" means more
+than ten batches here."""
 
 import asyncio
 from datetime import timedelta
@@ -15,42 +13,28 @@ from temporalio.worker import Worker
 from temporalio.workflow import ChildWorkflowHandle
 
 from quire import sharding
-from quire.progress import Progress, Result
 from quire.request import Budget
-from runtime.worker.host import hosted
 from simulator.options import Options
-from tests.conftest import example, lines, oq, said_to
-from tests.workflows.test_endpoint import exact, things
-from workflows.shard_dispatcher import tell_promptly
+from tests.support.requests import batched_things_request, example_request, oq_request
+from tests.support.runs import assert_complete, get_prompts, read_items, start_run, wait_for_progress
+from tests.support.workers import run_worker
+from workflows.shard_dispatcher import send_orders
 from workflows.shards.tracker import Shard
 from workflows.state.shard_messages import ShardInput
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sharding, "SHARDED", 10)
-    monkeypatch.setattr(sharding, "MOST", 8)
+    monkeypatch.setattr(sharding, "UNSHARDED_BATCHES", 10)
+    monkeypatch.setattr(sharding, "SHARD_BATCHES", 8)
 
 
-async def start(client: Client, request, name: str):
-    return await client.start_workflow("GenerateArtifact", request, id=name, task_queue="quire", result_type=Result)
-
-
-async def until(handle, reached, seconds: float = 30) -> Progress:
-    async with asyncio.timeout(seconds):
-        while True:
-            progress = await handle.query("progress", result_type=Progress)
-            if reached(progress):
-                return progress
-            await asyncio.sleep(0.05)
-
-
-async def shards_of(client: Client, name: str) -> list:
+async def list_shards(client: Client, name: str) -> list:
     for _ in range(100):
         query = f"WorkflowType = 'GenerateShard' AND ParentWorkflowId = '{name}'"
-        found = [one async for one in client.list_workflows(query)]
-        if found:
-            return sorted(found, key=lambda one: one.id)
+        executions = [execution async for execution in client.list_workflows(query)]
+        if executions:
+            return sorted(executions, key=lambda execution: execution.id)
         await asyncio.sleep(0.1)
     return []
 
@@ -60,75 +44,77 @@ async def test_a_run_in_shards_is_exact_whatever_the_endpoint_does(client, simul
         too_few=0.2, bad_json=0.1, server_error=0.1, rate_limit=0.1, retry_after=0.05, duplicates=0.1
     )
     duplicates = {"method": "exact", "fields": ["text"], "rounds": 12}
-    request = things(tmp_path, 120, batching={"size": 2, "concurrency": 12}, duplicates=duplicates)
-    async with hosted(client):
-        handle = await start(client, request, "sharded")
+    request = batched_things_request(tmp_path, 120, batching={"size": 2, "concurrency": 12}, duplicates=duplicates)
+    async with run_worker(client):
+        handle = await start_run(client, request, "sharded")
         result = await handle.result()
-    exact(tmp_path, "sharded", result, 120)
+    assert_complete(tmp_path, "sharded", result, 120)
     assert result.batches.completed == 60 and result.usage.calls == simulator.stats()["answered"]
-    shards = await shards_of(client, "sharded")
+    shards = await list_shards(client, "sharded")
     assert len(shards) >= 8 and shards[0].id == "sharded/shard-001"
 
 
-async def test_lanes_stay_whole_and_groups_are_counted(client, simulator, tmp_path):
+async def test_a_lane_stays_in_one_shard_and_groups_are_counted(client, simulator, tmp_path):
     simulator.simulator.options = Options(too_few=0.2, record=True)
-    request = example("topic_dataset", tmp_path, batching={"size": 2, "concurrency": 8})
-    async with hosted(client):
-        result = await (await start(client, request, "sharded-lanes")).result()
+    request = example_request("topic_dataset", tmp_path, batching={"size": 2, "concurrency": 8})
+    async with run_worker(client):
+        result = await (await start_run(client, request, "sharded-lanes")).result()
     assert (result.verdict, result.items, result.warnings) == ("complete", 120, [])
-    assert len(await shards_of(client, "sharded-lanes")) > 1
-    cases = {(line["metadata"]["uuid"], line["metadata"]["cycle"]) for line in lines(tmp_path, "sharded-lanes")}
+    assert len(await list_shards(client, "sharded-lanes")) > 1
+    cases = {(line["metadata"]["uuid"], line["metadata"]["cycle"]) for line in read_items(tmp_path, "sharded-lanes")}
     assert len(cases) == 120
     assert [(group.items, group.target) for group in result.groups] == [(group.target,) * 2 for group in result.groups]
-    seen = [said for said in said_to(simulator) if "lready" in said]
-    assert seen, "a batch of a lane reads the one before it"
+    later_prompts = [prompt for prompt in get_prompts(simulator) if "lready" in prompt]
+    assert later_prompts, "a batch of a lane reads the one before it"
 
 
-async def test_pause_width_finish_and_resume_reach_all_shards(client, simulator, tmp_path, monkeypatch):
-    monkeypatch.setattr(sharding, "MOST", 120)
+async def test_pause_concurrency_finish_and_resume_reach_all_shards(client, simulator, tmp_path, monkeypatch):
+    monkeypatch.setattr(sharding, "SHARD_BATCHES", 120)
     simulator.simulator.options = Options(latency=0.1)
-    request = things(tmp_path, 1100, batching={"size": 1, "concurrency": 8})
-    async with hosted(client):
-        handle = await start(client, request, "sharded-steered")
-        await until(handle, lambda p: p.items > 0)
+    request = batched_things_request(tmp_path, 1100, batching={"size": 1, "concurrency": 8})
+    async with run_worker(client):
+        handle = await start_run(client, request, "sharded-steered")
+        await wait_for_progress(handle, lambda p: p.items > 0)
         await handle.signal("pause")
-        await until(handle, lambda p: p.stage == "paused" and not p.in_flight)
+        await wait_for_progress(handle, lambda p: p.stage == "paused" and not p.in_flight)
         calls = simulator.stats()["calls"]
         await asyncio.sleep(1)
         assert simulator.stats()["calls"] == calls, "nothing starts while it is paused"
         await handle.execute_update("set_concurrency", 24)
         simulator.simulator.options = Options(latency=1.0)  # a busy machine takes a while to begin ten calls
         await handle.signal("resume")
-        simulator.simulator.tally.max_in_flight = 0
-        await until(handle, lambda p: p.items > calls + 40)
+        simulator.simulator.stats.max_in_flight = 0
+        await wait_for_progress(handle, lambda p: p.items > calls + 40)
         assert 8 < simulator.stats()["max_in_flight"] <= 24
         await handle.signal("finish_now")
         result = await handle.result()
     assert result.verdict == "partial" and result.items == simulator.stats()["answered"]
-    assert len(lines(tmp_path, "sharded-steered")) == result.items
+    assert len(read_items(tmp_path, "sharded-steered")) == result.items
     assert result.failed_total == 1100 - result.items
 
 
-async def test_cancelling_keeps_what_every_shard_has(client, simulator, tmp_path):
+async def test_cancelling_keeps_the_finished_items_of_every_shard(client, simulator, tmp_path):
     simulator.simulator.options = Options(latency=0.2)
-    async with hosted(client):
-        handle = await start(client, things(tmp_path, 200, batching={"size": 1, "concurrency": 8}), "sharded-cancelled")
-        await until(handle, lambda p: p.items > 0)
+    async with run_worker(client):
+        handle = await start_run(
+            client, batched_things_request(tmp_path, 200, batching={"size": 1, "concurrency": 8}), "sharded-cancelled"
+        )
+        await wait_for_progress(handle, lambda p: p.items > 0)
         await handle.cancel()
         result = await handle.result()
     assert result.verdict == "cancelled" and result.items == simulator.stats()["answered"]
-    for shard in await shards_of(client, "sharded-cancelled"):  # the list itself may lag behind
-        shown = await client.get_workflow_handle(shard.id).describe()
-        assert shown.status != WorkflowExecutionStatus.RUNNING
+    for shard in await list_shards(client, "sharded-cancelled"):  # the list itself may lag behind
+        description = await client.get_workflow_handle(shard.id).describe()
+        assert description.status != WorkflowExecutionStatus.RUNNING
 
 
-async def test_failed_slots_of_shards_are_opened_again_and_a_plan_made_longer(client, simulator, tmp_path):
+async def test_failed_slots_of_shards_are_reopened_and_the_plan_extended(client, simulator, tmp_path):
     simulator.simulator.options = Options(latency=0.3, poison=r"slot (3|10|25):")
     batching = {"size": 1, "concurrency": 4}
-    request = oq(tmp_path, target=60, batching=batching, retry={"attempts": 1}, on_failure="skip")
-    async with hosted(client):
-        handle = await start(client, request, "sharded-retried")
-        await until(handle, lambda p: p.failed == 3)  # a slot that fails later is not opened again by this
+    request = oq_request(tmp_path, target=60, batching=batching, retry={"attempts": 1}, on_failure="skip")
+    async with run_worker(client):
+        handle = await start_run(client, request, "sharded-retried")
+        await wait_for_progress(handle, lambda p: p.failed == 3)  # a slot that fails later is not opened again by this
         simulator.simulator.options = Options(latency=0.3)
         assert "open again" in await handle.execute_update("retry_failed")
         assert await handle.execute_update("extend", 30) == "90 tests in all"
@@ -139,75 +125,81 @@ async def test_failed_slots_of_shards_are_opened_again_and_a_plan_made_longer(cl
 
 
 @pytest.mark.parametrize("turn", range(3))  # in about one of three a shard ends before it is told
-async def test_what_a_shard_gave_up_is_opened_again_though_it_ends_before_it_is_told(turn, client, simulator, tmp_path):
+async def test_failed_slots_of_a_shard_are_reopened_although_it_ends_before_its_orders_arrive(
+    turn, client, simulator, tmp_path
+):
     simulator.simulator.options = Options(latency=0.2, poison=r"slot (5|13|20):")  # the last but two of three shards
     batching = {"size": 1, "concurrency": 4}
-    request = oq(tmp_path, target=60, batching=batching, retry={"attempts": 1}, on_failure="skip")
-    async with hosted(client):
-        handle = await start(client, request, f"sharded-late-{turn}")
-        await until(handle, lambda p: p.failed >= 1)
+    request = oq_request(tmp_path, target=60, batching=batching, retry={"attempts": 1}, on_failure="skip")
+    async with run_worker(client):
+        handle = await start_run(client, request, f"sharded-late-{turn}")
+        await wait_for_progress(handle, lambda p: p.failed >= 1)
         simulator.simulator.options = Options(latency=0.05)
-        said = await handle.execute_update("retry_failed")
+        answer = await handle.execute_update("retry_failed")
         result = await handle.result()
-    assert result.failed_total <= 3 - int(said.split()[0]), f"{said}; then {result.items} of 60"
+    assert result.failed_total <= 3 - int(answer.split()[0]), f"{answer}; then {result.items} of 60"
     assert result.batches.completed == result.items == 60 - result.failed_total
     assert result.batches.failed == result.failed_total
 
 
 async def test_a_budget_holds_over_all_shards(client, simulator, tmp_path):
-    request = things(tmp_path, 60, batching={"size": 1, "concurrency": 8}, reuse=False)
-    async with hosted(client):
-        whole = await (await start(client, request, "sharded-whole")).result()
-        need = whole.usage.prompt_tokens + whole.usage.completion_tokens
+    request = batched_things_request(tmp_path, 60, batching={"size": 1, "concurrency": 8}, reuse=False)
+    async with run_worker(client):
+        unlimited = await (await start_run(client, request, "sharded-whole")).result()
+        need = unlimited.usage.prompt_tokens + unlimited.usage.completion_tokens
         half = request.model_copy(update={"budget": Budget(tokens=need // 2)})
-        handle = await start(client, half, "sharded-budget")
-        waiting = await until(handle, lambda p: p.waits_for == "budget" and not p.in_flight)
+        handle = await start_run(client, half, "sharded-budget")
+        waiting = await wait_for_progress(handle, lambda p: p.waits_for == "budget" and not p.in_flight)
         spent = waiting.usage.prompt_tokens + waiting.usage.completion_tokens
         assert spent <= need // 2 and waiting.items > 10
         await handle.execute_update("raise_budget", args=[need * 3, None])
         result = await handle.result()
-    exact(tmp_path, "sharded-budget", result, 60)
+    assert_complete(tmp_path, "sharded-budget", result, 60)
 
 
-async def test_what_must_be_mended_pauses_all_shards_until_resumed(client, simulator, tmp_path):
+async def test_a_failure_that_a_person_must_fix_pauses_all_shards_until_resumed(client, simulator, tmp_path):
     simulator.simulator.options = Options(funds=30, latency=0.02)
-    async with hosted(client):
-        handle = await start(client, things(tmp_path, 80, batching={"size": 1, "concurrency": 8}), "sharded-broke")
-        waiting = await until(handle, lambda p: p.waits_for == "repair" and not p.in_flight)
+    async with run_worker(client):
+        handle = await start_run(
+            client, batched_things_request(tmp_path, 80, batching={"size": 1, "concurrency": 8}), "sharded-broke"
+        )
+        waiting = await wait_for_progress(handle, lambda p: p.waits_for == "repair" and not p.in_flight)
         assert "sharded-broke" in waiting.why and waiting.items == 30
         simulator.simulator.options = Options()
         await handle.signal("resume")
-        exact(tmp_path, "sharded-broke", await handle.result(), 80)
+        assert_complete(tmp_path, "sharded-broke", await handle.result(), 80)
 
 
 @pytest.mark.parametrize("how", ["terminated", "reset"])
-async def test_a_shard_that_is_lost_is_taken_up_again_without_its_neighbours(how, client, simulator, tmp_path):
+async def test_a_lost_shard_is_restarted_without_its_neighbours(how, client, simulator, tmp_path):
     simulator.simulator.options = Options(latency=0.5)
     name = f"sharded-{how}"
-    async with hosted(client):
-        handle = await start(client, things(tmp_path, 80, batching={"size": 1, "concurrency": 16}), name)
-        await until(handle, lambda p: p.items > 0)
+    async with run_worker(client):
+        handle = await start_run(
+            client, batched_things_request(tmp_path, 80, batching={"size": 1, "concurrency": 16}), name
+        )
+        await wait_for_progress(handle, lambda p: p.items > 0)
         shard = client.get_workflow_handle(f"{name}/shard-002")
         if how == "terminated":
             await shard.terminate("a test")
         else:
-            await reset(client, shard.id)
+            await reset_workflow(client, shard.id)
         result = await handle.result()
-    exact(tmp_path, name, result, 80)
+    assert_complete(tmp_path, name, result, 80)
     assert simulator.stats()["answered"] == 80, "what the lost shard had in flight is waited for, as its worker lives"
     assert result.usage.calls == 80
 
 
 @workflow.defn(sandboxed=False)
-class _Tells:
-    """Tells a shard that ends before the server has told it, which it tries for seconds."""
+class _SendOrdersToEndingShard:
+    """Sends orders to a shard that ends before the server has delivered them."""
 
     @workflow.run
     async def run(self) -> bool:
         shard = Shard(ShardInput.model_construct(orders=None), "", "", [])
         shard.handle = cast(ChildWorkflowHandle, self)
         ending = asyncio.create_task(self._end(shard))
-        await tell_promptly(shard)
+        await send_orders(shard)
         await ending
         return shard.ended
 
@@ -219,14 +211,14 @@ class _Tells:
         shard.ended = True
 
 
-async def test_a_shard_that_ends_while_it_is_told_its_orders_is_not_waited_for(client):
-    async with Worker(client, task_queue="tells", workflows=[_Tells]):
+async def test_orders_to_a_shard_that_ends_meanwhile_are_not_waited_for(client):
+    async with Worker(client, task_queue="tells", workflows=[_SendOrdersToEndingShard]):
         assert await client.execute_workflow(
-            _Tells.run, id="tells", task_queue="tells", execution_timeout=timedelta(seconds=10)
+            _SendOrdersToEndingShard.run, id="tells", task_queue="tells", execution_timeout=timedelta(seconds=10)
         )
 
 
-async def reset(client: Client, name: str) -> None:
+async def reset_workflow(client: Client, name: str) -> None:
     from temporalio.api.common.v1 import WorkflowExecution
     from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 

@@ -1,18 +1,18 @@
-"""What a run answers when it is asked how far it is."""
+"""Answers to the queries `progress` and `batches`."""
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
 from quire.outcome import Usage
-from quire.progress import BatchState, BatchStatus, Progress, Waits, line
-from quire.slots import ranges
-from workflows.state.shard_messages import Report
+from quire.progress import BatchState, BatchStatus, Progress, Waits, format_progress_line
+from quire.slots import format_ranges
+from workflows.state.shard_messages import ShardReport
 from workflows.state.state import State
 
 
-def progress(
+def build_progress(
     state: State,
-    reports: Sequence[tuple[Report, Sequence[int]]],
+    reports: Sequence[tuple[ShardReport, Sequence[int]]],
     *,
     workflow_id: str,
     recipe: str,
@@ -22,14 +22,17 @@ def progress(
     waits: Waits,
     why: str,
 ) -> Progress:
-    """Counts, usage, and the sentence that a person reads."""
-    held = bool(waits) and (stage == "generating" or (stage == "assembling" and waits == "repair"))
-    shown = Progress(
+    """Return counts, usage, and the sentence that a person reads.
+
+    `reports` are those of active shards, each with the positions of its groups among the run's groups.
+    """
+    paused = bool(waits) and (stage == "generating" or (stage == "assembling" and waits == "repair"))
+    progress = Progress(
         workflow_id=workflow_id,
         recipe=recipe,
-        stage="paused" if held else stage,  # pyright: ignore[reportArgumentType]
-        why=why if held else "",
-        waits_for=waits if held else "",
+        stage="paused" if paused else stage,  # pyright: ignore[reportArgumentType]
+        why=why if paused else "",
+        waits_for=waits if paused else "",
         noun=state.plan.noun if state.plan else "items",
         target=state.target,
         items=state.items,
@@ -44,52 +47,51 @@ def progress(
         group_word=state.plan.group_word if state.plan else "",
         groups=state.groups,
         duplicates_rejected=state.duplicates_rejected,
-        duplicates_by_round=state.rejections,
+        duplicates_by_round=state.duplicates_by_round,
         fallbacks=state.fallbacks,
         reused=state.reused,
         simulated=state.simulated,
         started=state.started,
     )
-    shown = _with_shards(shown, reports)
-    return shown.model_copy(update={"line": line(shown)})
+    progress = _add_reports(progress, reports)
+    return progress.model_copy(update={"line": format_progress_line(progress)})
 
 
-def _with_shards(shown: Progress, reports: Sequence[tuple[Report, Sequence[int]]]) -> Progress:
-    """What the shards at work have told of themselves is added; each tells of some of the groups."""
+def _add_reports(progress: Progress, reports: Sequence[tuple[ShardReport, Sequence[int]]]) -> Progress:
     if not reports:
-        return shown
-    added = shown.model_copy(deep=True)
+        return progress
+    total = progress.model_copy(deep=True)
     for report, positions in reports:
-        added.items += report.items
-        added.failed += report.failed
-        added.batches.completed += report.completed
-        added.batches.failed += report.given_up
-        added.in_flight += report.in_flight
-        added.rounds = max(added.rounds, report.rounds)
-        added.usage = added.usage.plus(report.usage)
-        added.fallbacks += report.fallbacks
-        added.reused += report.reused
-        added.simulated = added.simulated or report.simulated
-        for name, used in report.models.items():
-            added.models[name] = added.models.get(name, Usage()).plus(used)
+        total.items += report.items
+        total.failed += report.failed
+        total.batches.completed += report.batches_completed
+        total.batches.failed += report.batches_failed
+        total.in_flight += report.in_flight
+        total.rounds = max(total.rounds, report.rounds)
+        total.usage = total.usage.plus(report.usage)
+        total.fallbacks += report.fallbacks
+        total.reused += report.reused
+        total.simulated = total.simulated or report.simulated
+        for name, usage in report.models.items():
+            total.models[name] = total.models.get(name, Usage()).plus(usage)
         for position, group in zip(positions, report.groups, strict=True):
-            added.groups[position].count(group)
-    added.percent = 100 * added.items // added.target if added.target else 0
-    return added
+            total.groups[position].add(group)
+    total.percent = 100 * total.items // total.target if total.target else 0
+    return total
 
 
-def batch_states(state: State, elsewhere: Mapping[int, BatchState] | None = None) -> list[BatchState]:
-    """Where each planned batch is; `elsewhere` are those that shards have or wait to get."""
-    sent = elsewhere or {}
+def list_batch_states(state: State, in_shards: Mapping[int, BatchState] | None = None) -> list[BatchState]:
+    """Return the state of each planned batch; `in_shards` are those of batches that shards hold, by number."""
+    shard_states = in_shards or {}
     schedule = state.schedule
     blocked = {batch.root for group in schedule.blocked.values() for batch in group if batch.name.isdecimal()}
-    going = {int(name.partition(".")[0]) for name in schedule.live} - blocked
-    failed = set(state.batches_failed)
+    generating = {int(name.partition(".")[0]) for name in schedule.open_parts} - blocked
+    failed = set(state.failed_batches)
     return [
-        sent.get(number)
+        shard_states.get(number)
         or (
             "PENDING" if number > schedule.next_batch or number in blocked
-            else "GENERATING" if number in going
+            else "GENERATING" if number in generating
             else "FAILED" if number in failed
             else "COMPLETED"
         )
@@ -97,15 +99,15 @@ def batch_states(state: State, elsewhere: Mapping[int, BatchState] | None = None
     ]  # fmt: skip
 
 
-def statuses(state: State, first: int, count: int, elsewhere: Mapping[int, BatchState]) -> list[BatchStatus]:
-    """The same for a page of batches, with their slots and what they took."""
+def list_batch_statuses(state: State, first: int, count: int, in_shards: Mapping[int, BatchState]) -> list[BatchStatus]:
+    """Return state, slots and usage of `count` planned batches, from batch `first` on."""
     ends = [0, *accumulate(state.schedule.sizes)]
     return [
         BatchStatus(
             batch=number,
-            slots=ranges(range(ends[number - 1] + 1, ends[number] + 1)),
+            slots=format_ranges(range(ends[number - 1] + 1, ends[number] + 1)),
             status=status,
             usage=state.batch_usage.get(number, Usage()),
         )
-        for number, status in list(enumerate(batch_states(state, elsewhere), 1))[first - 1 : first - 1 + count]
+        for number, status in list(enumerate(list_batch_states(state, in_shards), 1))[first - 1 : first - 1 + count]
     ]

@@ -1,51 +1,43 @@
-"""The page of a run in the Web UI: how far it is, what it waits for, what went wrong, where things are."""
+"""The page of a run in the Web UI: progress, what the run waits for, what went wrong, where things are."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from quire.commands import starter_command
 from quire.contracts import Job
+from quire.durations import format_duration
 from quire.outcome import Usage
-from quire.progress import Group, Progress, Result, current, line
+from quire.progress import Group, Progress, Result, find_current_group, format_progress_line
 from quire.request import Request
 from workflows.display import web_ui_markdown as md
-from workflows.state.shard_messages import Report
+from workflows.state.shard_messages import ShardReport, ShardRow
 from workflows.state.state import State
 
-MOST_GROUPS = 20
-MOST_REASONS = 10
-MOST_WARNINGS = 5
-AWAITED = {
+SHOWN_GROUPS = 20
+SHOWN_REASONS = 10
+SHOWN_WARNINGS = 5
+WAIT_LABELS = {
     "person": "paused",
     "approval": "waits for approval",
     "budget": "waits for a higher budget",
-    "repair": "waits to be mended",
+    "repair": "waits for a fix",
     "quota": "waits for the quota",
 }
 """What a run waits for, in the words of its page and of the list."""
-FROM_HERE = {
+UI_ACTIONS = {
     "person": "Send a Signal, resume",
     "approval": "Send an Update, approve",
     "budget": "Send an Update, raise_budget; or Send a Signal, finish_now",
     "repair": "Send a Signal, resume",
 }
-"""What helps, under More Actions on the run's page."""
-
-
-@dataclass(frozen=True)
-class ShardRow:
-    """A shard at work, as its run's page tells it."""
-
-    number: int
-    workflow_id: str
-    target: int
-    report: Report | None
+"""The entry under More Actions on the run's page that ends the wait."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """All that the page is made from."""
+    """Everything that the page is rendered from."""
 
     state: State
     progress: Progress
@@ -55,201 +47,216 @@ class Page:
     now: datetime
     shards: Sequence[ShardRow] = ()
     shards_waiting: int = 0
-    ended: Result | None = None
+    result: Result | None = None
+    """Set when the run has ended."""
 
 
-def details(page: Page) -> str:
-    """Markdown; costs no event. It is from the moment when the last batch was settled."""
-    shown = page.progress
-    parts = [
-        [f"### {_headline(page)}"],
-        [f"{md.bar(shown.items, shown.target, width=24)} {shown.percent} %"] if shown.target else [],
-        _waiting(shown),
-        md.table(["", ""], _facts(page)),
-        _groups(shown),
-        _shards(page),
-        _given_up(page),
-        _warnings(page),
-        _simulated(page),
-        _next(page),
+def render_run_page(page: Page) -> str:
+    """Return the page's Markdown. Setting it adds no event; it is as of the moment when the last batch was done."""
+    progress = page.progress
+    sections = [
+        [f"### {_render_headline(page)}"],
+        [f"{md.draw_bar(progress.items, progress.target, width=24)} {progress.percent} %"] if progress.target else [],
+        _render_wait(progress),
+        md.render_table(["", ""], _list_facts(page)),
+        _render_groups(progress),
+        _render_shards(page),
+        _render_failed_slots(page),
+        _render_warnings(page),
+        _render_simulated(page),
+        _render_next_step(page),
     ]
-    return "\n\n".join("\n".join(part) for part in parts if part)
+    return _join_sections(sections)
 
 
-def _headline(page: Page) -> str:
-    if page.ended is not None:
-        return f"{page.ended.verdict}: {page.ended.items} of {page.ended.target} {md.plain(page.ended.noun)}"
-    said = line(page.progress.model_copy(update={"why": ""}))
-    return md.plain(re.sub(r"(?<=\d)/(?=\d)", " of ", said))  # the UI would make 2/25 a typographer's fraction
+def _join_sections(sections: Sequence[Sequence[str]]) -> str:
+    return "\n\n".join("\n".join(section) for section in sections if section)
 
 
-def _waiting(shown: Progress) -> list[str]:
-    if not shown.waits_for:
+def _render_headline(page: Page) -> str:
+    if page.result is not None:
+        return (
+            f"{page.result.verdict}: {page.result.items} of {page.result.target} {md.escape_markdown(page.result.noun)}"
+        )
+    text = format_progress_line(page.progress.model_copy(update={"why": ""}))
+    return md.escape_markdown(re.sub(r"(?<=\d)/(?=\d)", " of ", text))  # the UI would make 2/25 a typographic fraction
+
+
+def _render_wait(progress: Progress) -> list[str]:
+    if not progress.waits_for:
         return []
-    calls = f" {shown.in_flight} calls are still in flight." if shown.in_flight else ""
-    said = [f"**{AWAITED[shown.waits_for].capitalize()}:** {md.plain(shown.why)}.{calls}"]
-    if shown.waits_for in FROM_HERE:
-        said += ["", f"Here: More Actions, {md.plain(FROM_HERE[shown.waits_for])}."]
-    return said
+    calls = f" {progress.in_flight} calls are still in flight." if progress.in_flight else ""
+    label = WAIT_LABELS[progress.waits_for].capitalize()
+    lines = [f"**{label}:** {md.escape_markdown(progress.why)}.{calls}"]
+    if progress.waits_for in UI_ACTIONS:
+        lines += ["", f"Here: More Actions, {md.escape_markdown(UI_ACTIONS[progress.waits_for])}."]
+    return lines
 
 
-def _facts(page: Page) -> list[list[str]]:
-    shown, batches = page.progress, page.progress.batches
-    rounds = f", round {shown.rounds}" if shown.rounds > 1 else ""
-    flight = f", {shown.in_flight} of {shown.concurrency} in flight" if page.ended is None else ""
-    found = f", {shown.reused} found in the store" if shown.reused else ""
+def _list_facts(page: Page) -> list[list[str]]:
+    progress, batches = page.progress, page.progress.batches
+    rounds = f", round {progress.rounds}" if progress.rounds > 1 else ""
+    in_flight = f", {progress.in_flight} of {progress.concurrency} in flight" if page.result is None else ""
+    reused = f", {progress.reused} found in the store" if progress.reused else ""
     facts = {
         "batches": f"{batches.completed} of {batches.planned} done{rounds}",
-        "calls": f"{shown.usage.calls:,} answered{found}{flight}",
-        "given up": str(shown.failed or ""),
-        "twins rejected": str(shown.duplicates_rejected or ""),
-        "from templates": str(shown.fallbacks or ""),
-        "tokens": _tokens(shown.usage),
-        "cost": _cost(shown.usage),
-        "time": _time(page),
-        "model": _models(page.request),
-        "files": md.code(f"{page.job.store.rstrip('/')}/{page.job.workflow_id}/"),
+        "calls": f"{progress.usage.calls:,} answered{reused}{in_flight}",
+        "given up": str(progress.failed or ""),
+        "duplicates rejected": str(progress.duplicates_rejected or ""),
+        "from templates": str(progress.fallbacks or ""),
+        "tokens": _format_tokens(progress.usage),
+        "cost": _format_cost(progress.usage),
+        "time": _format_time(page),
+        "model": _format_models(page.request),
+        "files": md.format_code(f"{page.job.store.rstrip('/')}/{page.job.workflow_id}/"),
     }
-    if page.ended is not None and page.ended.artifact:
-        facts["artifact"] = md.code(page.ended.artifact)
-    return [[md.unbroken(name), value] for name, value in facts.items() if value]
+    if page.result is not None and page.result.artifact:
+        facts["artifact"] = md.format_code(page.result.artifact)
+    return [[md.prevent_wrapping(name), value] for name, value in facts.items() if value]
 
 
-def _tokens(usage: Usage) -> str:
-    thought = f" ({usage.reasoning_tokens:,} thinking)" if usage.reasoning_tokens else ""
-    return f"{usage.prompt_tokens:,} in ({usage.cached_tokens:,} cached), {usage.completion_tokens:,} out{thought}"
+def _format_tokens(usage: Usage) -> str:
+    reasoning = f" ({usage.reasoning_tokens:,} thinking)" if usage.reasoning_tokens else ""
+    return f"{usage.prompt_tokens:,} in ({usage.cached_tokens:,} cached), {usage.completion_tokens:,} out{reasoning}"
 
 
-def _cost(usage: Usage) -> str:
-    return "unknown" if usage.cost_usd is None else md.plain(f"${usage.cost_usd:.4f}")
+def _format_cost(usage: Usage) -> str:
+    return "unknown" if usage.cost_usd is None else md.escape_markdown(f"${usage.cost_usd:.4f}")
 
 
-def _time(page: Page) -> str:
-    if page.ended is not None:
-        return md.duration(page.ended.seconds)
-    state, shown = page.state, page.progress
+def _format_time(page: Page) -> str:
+    if page.result is not None:
+        return format_duration(page.result.seconds)
+    state, progress = page.state, page.progress
     if not state.started:  # a message came before the first line of the run
         return ""
-    taken = page.now.timestamp() - state.started
-    said = f"{md.duration(taken)}, as of {page.now:%H:%M:%S} UTC"
-    left = _left(page, taken) if shown.stage == "generating" else None
-    return said if left is None else f"{said}; about {md.duration(max(1, left))} left"
+    elapsed = page.now.timestamp() - state.started
+    text = f"{format_duration(elapsed)}, as of {page.now:%H:%M:%S} UTC"
+    seconds_left = _estimate_seconds_left(page, elapsed) if progress.stage == "generating" else None
+    return text if seconds_left is None else f"{text}; about {format_duration(max(1, seconds_left))} left"
 
 
-def _left(page: Page, taken: float) -> float | None:
-    """Seconds that the planned batches may still take: by what a call takes; where that is not known, by the time so
-    far."""
+def _estimate_seconds_left(page: Page, elapsed: float) -> float | None:
+    """Return how long the planned batches may still take, by the duration of a call or else by the time so far; None if
+    neither tells."""
     state, batches = page.state, page.progress.batches
     done = batches.completed + batches.failed
-    open_ = batches.planned - done
-    if open_ <= 0 or not done:
+    open_batches = batches.planned - done
+    if open_batches <= 0 or not done:
         return None
-    if state.seconds_a_call:
-        return -(-open_ // max(1, page.progress.concurrency)) * state.seconds_a_call
-    return None if state.take_over else taken / done * open_
+    if state.seconds_per_call:
+        return -(-open_batches // max(1, page.progress.concurrency)) * state.seconds_per_call
+    return None if state.continue_earlier_run else elapsed / done * open_batches
 
 
-def _models(request: Request) -> str:
-    makes, plans = request.generator.name, request.model.name
-    return md.plain(makes if makes == plans else f"{makes}; {plans} plans and judges")
+def _format_models(request: Request) -> str:
+    generator, planner = request.generator.name, request.model.name
+    text = generator if generator == planner else f"{generator}; {planner} plans and judges"
+    return md.escape_markdown(text)
 
 
-def _groups(shown: Progress) -> list[str]:
-    """A row for each group; of very many those around the one that the run is in."""
-    groups = shown.groups
-    many = len(groups) > MOST_GROUPS
-    first = max(0, min(current(groups) - MOST_GROUPS // 2, len(groups) - MOST_GROUPS)) if many else 0
-    near = groups[first : first + MOST_GROUPS]
-    counted = {
-        "given up": [group.failed for group in near],
-        "twins": [group.duplicates_rejected for group in near],
+def _render_groups(progress: Progress) -> list[str]:
+    """Return a row for each group; of very many groups those around the current one."""
+    groups = progress.groups
+    too_many = len(groups) > SHOWN_GROUPS
+    first = max(0, min(find_current_group(groups) - SHOWN_GROUPS // 2, len(groups) - SHOWN_GROUPS)) if too_many else 0
+    visible = groups[first : first + SHOWN_GROUPS]
+    columns = {
+        "given up": [group.failed for group in visible],
+        "duplicates": [group.duplicates_rejected for group in visible],
     }
-    told = {name: counts for name, counts in counted.items() if any(counts)}
-    heads = [md.plain(shown.group_word), "", md.plain(shown.noun), *map(md.unbroken, told)]
-    rows = md.table(
-        heads,
-        [[*_group(group), *(f"{counts[at]:,}" for counts in told.values())] for at, group in enumerate(near)],
+    columns = {name: counts for name, counts in columns.items() if any(counts)}
+    heads = [md.escape_markdown(progress.group_word), "", md.escape_markdown(progress.noun)]
+    rows = md.render_table(
+        [*heads, *map(md.prevent_wrapping, columns)],
+        [
+            [*_list_group_cells(group), *(f"{counts[at]:,}" for counts in columns.values())]
+            for at, group in enumerate(visible)
+        ],
         numbers=True,
     )
-    after = len(groups) - first - len(near)
+    after = len(groups) - first - len(visible)
     if first or after:
         rows += ["", f"{first} before these and {after} after them are not shown."]
     return rows
 
 
-def _group(group: Group) -> list[str]:
-    filled = md.unbroken(f"{group.items:,} of {group.target:,}")
-    return [md.plain(group.name), md.bar(group.items, group.target), filled]
+def _list_group_cells(group: Group) -> list[str]:
+    filled = md.prevent_wrapping(f"{group.items:,} of {group.target:,}")
+    return [md.escape_markdown(group.name), md.draw_bar(group.items, group.target), filled]
 
 
-def _shards(page: Page) -> list[str]:
+def _render_shards(page: Page) -> list[str]:
     if not page.shards:
         return []
-    rows = [_shard(row, page.namespace) for row in page.shards]
-    ended = page.state.shards - len(page.shards)
+    heads = ["shard", "", md.escape_markdown(page.progress.noun), md.prevent_wrapping("in flight")]
+    ended = page.state.shards_started - len(page.shards)
     return [
-        *md.table(["shard", "", md.plain(page.progress.noun), md.unbroken("in flight")], rows, numbers=True),
+        *md.render_table(heads, [_list_shard_cells(row, page.namespace) for row in page.shards], numbers=True),
         "",
         f"{ended} shards have ended, {page.shards_waiting} wait for a place.",
     ]
 
 
-def _shard(row: ShardRow, namespace: str) -> list[str]:
+def _list_shard_cells(row: ShardRow, namespace: str) -> list[str]:
     items, in_flight = (row.report.items, row.report.in_flight) if row.report else (0, 0)
-    page = md.link(md.unbroken(f"shard {row.number}"), namespace, row.workflow_id)
-    return [page, md.bar(items, row.target), md.unbroken(f"{items:,} of {row.target:,}"), str(in_flight)]
+    link = md.link_to_run(md.prevent_wrapping(f"shard {row.number}"), namespace, row.workflow_id)
+    filled = md.prevent_wrapping(f"{items:,} of {row.target:,}")
+    return [link, md.draw_bar(items, row.target), filled, str(in_flight)]
 
 
-def _given_up(page: Page) -> list[str]:
-    """The first slots that gave up, with their reasons: by key once the artifact is bound, by number until then."""
-    if page.ended is not None:
-        said = [f"{slot.slot}: {slot.reason}" for slot in page.ended.failed_slots[:MOST_REASONS]]
-        total = page.ended.failed_total
+def _render_failed_slots(page: Page) -> list[str]:
+    """Return the first slots that gave up, with their reasons: by key once the artifact is assembled, before that by
+    number."""
+    if page.result is not None:
+        reasons = [f"{slot.slot}: {slot.reason}" for slot in page.result.failed_slots[:SHOWN_REASONS]]
+        total = page.result.failed_total
     else:
-        failed = page.state.failed
-        said = [f"number {slot.slot}: {slot.reason}, {slot.detail}".rstrip(", ") for slot in failed[:MOST_REASONS]]
+        failed = page.state.failed[:SHOWN_REASONS]
+        reasons = [f"number {slot.slot}: {slot.reason}, {slot.detail}".rstrip(", ") for slot in failed]
         total = page.progress.failed
-    if not said:
+    if not reasons:
         return []
-    more = [f"- … {total - len(said)} more, all of them in report.json"] if total > len(said) else []
-    return ["#### Given up", "", *(f"- {md.plain(one)}" for one in said), *more]
+    more = [f"- … {total - len(reasons)} more, all of them in report.json"] if total > len(reasons) else []
+    return ["#### Given up", "", *(f"- {md.escape_markdown(reason)}" for reason in reasons), *more]
 
 
-def _warnings(page: Page) -> list[str]:
-    said = page.ended.warnings if page.ended is not None else page.state.warnings
-    return ["#### Warnings", "", *(f"- {md.plain(one)}" for one in said[-MOST_WARNINGS:])] if said else []
+def _render_warnings(page: Page) -> list[str]:
+    warnings = page.result.warnings if page.result is not None else page.state.warnings
+    if not warnings:
+        return []
+    return ["#### Warnings", "", *(f"- {md.escape_markdown(warning)}" for warning in warnings[-SHOWN_WARNINGS:])]
 
 
-def _simulated(page: Page) -> list[str]:
+def _render_simulated(page: Page) -> list[str]:
     if not page.progress.simulated:
         return []
     return ["The text is **simulated**: it comes from the offline simulator, not from a model."]
 
 
-def _next(page: Page) -> list[str]:
-    """What a person may do where something is missing."""
-    if page.ended is None or page.ended.verdict == "complete":
+def _render_next_step(page: Page) -> list[str]:
+    """Return the command that generates what is missing, if anything is."""
+    if page.result is None or page.result.verdict == "complete":
         return []
-    name = page.job.workflow_id
-    return [
-        f"{md.code(f'uv run starter.py resume {name}')} makes what is missing; what is there is not paid for again."
-    ]
+    command = md.format_code(starter_command("resume", page.job.workflow_id))
+    return [f"{command} generates what is missing; what is there is not paid for again."]
 
 
-def shard_details(run: Job, namespace: str, report: Report, batches: int) -> str:
-    """The same for a shard's page."""
+def render_shard_page(run: Job, namespace: str, report: ShardReport, batches: int) -> str:
+    """Return the Markdown of a shard's page; `batches` is the number of its batches."""
     rows = [
-        ["batches", f"{report.completed} of {batches} done"],
+        ["batches", f"{report.batches_completed} of {batches} done"],
         ["calls", f"{report.usage.calls:,} answered, {report.in_flight} in flight"],
-        [md.unbroken("given up"), str(report.failed)],
-        ["tokens", _tokens(report.usage)],
-        ["cost", _cost(report.usage)],
+        [md.prevent_wrapping("given up"), str(report.failed)],
+        ["tokens", _format_tokens(report.usage)],
+        ["cost", _format_cost(report.usage)],
     ]
-    waiting = [f"**{AWAITED[report.waits].capitalize()}:** {md.plain(report.why)}."] if report.waits else []
-    parts = [
+    wait = f"**{WAIT_LABELS[report.waits].capitalize()}:** {md.escape_markdown(report.why)}." if report.waits else ""
+    link = md.link_to_run(run.workflow_id, namespace, run.workflow_id)
+    sections = [
         [f"### Shard {report.number}: {report.items:,} items"],
-        waiting,
-        md.table(["", ""], rows),
-        [f"A part of {md.link(run.workflow_id, namespace, run.workflow_id)}, where it is steered."],
+        [wait] if wait else [],
+        md.render_table(["", ""], rows),
+        [f"This is a part of {link}; steer it there."],
     ]
-    return "\n\n".join("\n".join(part) for part in parts if part)
+    return _join_sections(sections)

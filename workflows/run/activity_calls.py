@@ -1,4 +1,4 @@
-"""The activities as the workflow calls them: time limits, retries, and what the Web UI calls each."""
+"""The activities as the workflow calls them: time limits, retries, and their summaries in the Web UI."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -8,195 +8,201 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
-from quire.call_bundles import MOST_TURNS
+from quire import contracts
 from quire.contracts import (
-    ASSEMBLE,
-    DEDUPLICATE,
-    EXTEND,
-    FALL_BACK,
-    GENERATE,
-    GENERATE_SEVERAL,
-    LOG,
-    PLAN,
-    PREPARE,
-    REVIEW,
-    VERIFY,
-    Assembled,
     AssembleInput,
-    Deduplicated,
+    AssembleResult,
     DeduplicateInput,
-    Extended,
+    DeduplicateResult,
     ExtendInput,
+    ExtendResult,
     FallBackInput,
     GenerateInput,
     GenerateSeveralInput,
-    Logged,
+    GenerateSeveralResult,
     LogInput,
+    LogResult,
     PlanInput,
-    Planned,
+    PlanResult,
     PrepareInput,
     ReviewInput,
-    Several,
-    Verified,
     VerifyInput,
+    VerifyResult,
 )
 from quire.outcome import Outcome
 from quire.request import ModelChoice
-from quire.slots import Batch, ranges
+from quire.slots import Batch, format_ranges
 
 T = TypeVar("T")
 
-LOCAL = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
-CALLS = RetryPolicy(
+STORE_RETRIES = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
+MODEL_RETRIES = RetryPolicy(
     initial_interval=timedelta(seconds=1),
     maximum_interval=timedelta(minutes=2),
     non_retryable_error_types=["PayloadsTooLarge"],
 )
-PATIENCE = timedelta(hours=6)
-"""How long one call is tried again while the endpoint does not answer."""
+CALL_PATIENCE = timedelta(hours=6)
+"""How long a call is retried while the endpoint does not answer."""
 LOG_PATIENCE = timedelta(minutes=15)
-"""How long MLflow may take over what it is told. Where it does not answer at all, the tries are over much sooner."""
+"""How long MLflow may take to record a log. If it does not answer at all, the retries end much sooner."""
+SUMMARY_LENGTH = 200
+"""Characters of a summary that the server accepts."""
 
 
-async def plan(given: PlanInput) -> Planned:
-    """Lay the request out. Raises ApplicationError in words for the person."""
+async def call_plan(input: PlanInput) -> PlanResult:
+    """Lay the request out. Raises ApplicationError with a message for the person."""
     try:
         return await workflow.execute_activity(
-            PLAN,
-            given,
-            result_type=Planned,
+            contracts.PLAN,
+            input,
+            result_type=PlanResult,
             start_to_close_timeout=timedelta(minutes=10),
-            retry_policy=LOCAL,
-            summary=f"lay out the {given.request.recipe}",
+            retry_policy=STORE_RETRIES,
+            summary=f"lay out the {input.request.recipe}",
         )
     except ActivityError as error:
-        raise as_failure(error) from error
+        raise to_failure(error) from error
 
 
-async def prepare(given: PrepareInput, limit: timedelta) -> Outcome:
-    """One call of the planning model."""
-    return await _call(PREPARE, given, Outcome, f"prepare-{given.key}", limit, f"plan {given.key}")
+# Calls of a model -----------------------------------------------------------------------------------------------------
 
 
-async def generate(given: GenerateInput, limit: timedelta, noun: str, planned: int) -> Outcome:
-    """One call of the generating model."""
-    name = given.batch.name
-    again = " (a second call races the first)" if given.hedge else ""
-    title = f"batch {name}/{planned}, {noun} {ranges(given.batch.slots)}{again}"
-    return await _call(GENERATE, given, Outcome, f"batch-{name}{'-again' if given.hedge else ''}", limit, title)
+async def call_prepare(input: PrepareInput, limit: timedelta) -> Outcome:
+    """Make one call of the planning model."""
+    name = f"prepare-{input.key}"
+    return await _call_model(contracts.PREPARE, input, Outcome, name, limit, f"plan {input.key}")
 
 
-async def generate_several(given: GenerateSeveralInput, limit: timedelta, noun: str, planned: int) -> Several:
-    """Calls of the generating model in one activity; `limit` is that of one call."""
-    numbers = [number for call in given.calls for number in call.batch.slots]
-    roots = ranges(sorted({call.batch.root for call in given.calls}))
-    count = f"{len(given.calls)} batches, " if len(given.calls) > 1 else "batch "
-    title = f"{count}{roots} of {planned}, {noun} {ranges(numbers)}"
-    turns = -(-len(given.calls) // given.places)
-    if given.behind:
-        turns += MOST_TURNS  # of the activity ahead
-    name = several_name([call.batch for call in given.calls])
-    return await _call(GENERATE_SEVERAL, given, Several, name, limit * turns, title)
+async def call_generate(input: GenerateInput, limit: timedelta, noun: str, planned: int) -> Outcome:
+    """Make one call of the generating model for a batch of `planned`."""
+    name = input.batch.name
+    activity_id = f"batch-{name}{'-again' if input.hedge else ''}"
+    race = " (a second call races the first)" if input.hedge else ""
+    title = f"batch {name}/{planned}, {noun} {format_ranges(input.batch.slots)}{race}"
+    return await _call_model(contracts.GENERATE, input, Outcome, activity_id, limit, title)
 
 
-def several_name(batches: Sequence[Batch]) -> str:
-    """The id of the activity that makes these calls."""
-    first = batches[0].name
-    return f"batches-{first}-and-{len(batches) - 1}-more" if len(batches) > 1 else f"batch-{first}"
+async def call_generate_several(
+    input: GenerateSeveralInput, limit: timedelta, noun: str, planned: int
+) -> GenerateSeveralResult:
+    """Make several calls of the generating model in one activity; `limit` is the time limit of each call."""
+    numbers = [number for call in input.calls for number in call.batch.slots]
+    roots = format_ranges(sorted({call.batch.root for call in input.calls}))
+    title = f"{len(input.calls)} batches, {roots} of {planned}, {noun} {format_ranges(numbers)}"
+    activity_id = _name_bundle([call.batch for call in input.calls])
+    calls_per_slot = -(-len(input.calls) // input.call_slots)
+    return await _call_model(
+        contracts.GENERATE_SEVERAL, input, GenerateSeveralResult, activity_id, limit * calls_per_slot, title
+    )
 
 
-async def review(given: ReviewInput, limit: timedelta) -> Outcome:
-    """One call of the judging model."""
-    return await _call(REVIEW, given, Outcome, f"review-{given.batch.name}", limit, f"judge batch {given.batch.name}")
+def _name_bundle(batches: Sequence[Batch]) -> str:
+    return f"batches-{batches[0].name}-and-{len(batches) - 1}-more"
 
 
-async def _call(name: str, given: object, result: type[T], activity_id: str, limit: timedelta, title: str) -> T:
+async def call_review(input: ReviewInput, limit: timedelta) -> Outcome:
+    """Make one call of the reviewing model."""
+    name = input.batch.name
+    return await _call_model(contracts.REVIEW, input, Outcome, f"review-{name}", limit, f"judge batch {name}")
+
+
+async def _call_model(
+    name: str, input: object, result_type: type[T], activity_id: str, limit: timedelta, title: str
+) -> T:
     return await workflow.execute_activity(
         name,
-        given,
-        result_type=result,
+        input,
+        result_type=result_type,
         activity_id=activity_id,
         start_to_close_timeout=limit,
-        schedule_to_close_timeout=PATIENCE,
+        schedule_to_close_timeout=CALL_PATIENCE,
         heartbeat_timeout=timedelta(seconds=15),
-        retry_policy=CALLS,
-        summary=title[:200],
+        retry_policy=MODEL_RETRIES,
+        summary=title[:SUMMARY_LENGTH],
     )
 
 
-async def fall_back(given: FallBackInput) -> Outcome:
-    """Fill slots from the recipe's templates."""
-    return await _work(FALL_BACK, given, Outcome, f"templates for {ranges(given.slots)}", limit=timedelta(minutes=2))
-
-
-async def deduplicate(given: DeduplicateInput) -> Deduplicated:
-    """Look for twins; with vectors this calls an endpoint, which may be away for a while."""
-    title = f"look for twins, round {given.round}"
-    return await _work(DEDUPLICATE, given, Deduplicated, title, beats=True, patience=PATIENCE)
-
-
-async def extend(given: ExtendInput) -> Extended:
-    """Make the plan longer."""
-    return await _work(EXTEND, given, Extended, f"{given.more} more", limit=timedelta(minutes=10))
-
-
-async def assemble(given: AssembleInput, title: str) -> Assembled:
-    """Bind the artifact."""
-    return await _work(ASSEMBLE, given, Assembled, title, beats=True)
-
-
-async def verify(given: VerifyInput) -> Verified:
-    """Check it."""
-    return await _work(VERIFY, given, Verified, "check counts, schema, ids and the recipe's own rules", beats=True)
-
-
-async def log(given: LogInput, title: str) -> Logged:
-    """Tell MLflow how far the run is. No run waits long for that: it is told again later, or by hand."""
-    last = given.verdict is not None
-    return await workflow.execute_activity(
-        LOG,
-        given,
-        result_type=Logged,
-        schedule_to_close_timeout=LOG_PATIENCE,
-        heartbeat_timeout=timedelta(seconds=20),
-        retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=5 if last else 2),
-        summary=title[:200],
-    )
-
-
-async def _work(
-    name: str,
-    given: object,
-    result: type[T],
-    title: str,
-    *,
-    limit: timedelta = timedelta(minutes=30),
-    beats: bool = False,
-    patience: timedelta | None = None,
-) -> T:
-    """Work on the store: tried again until it is done, or for as long as `patience`; `beats`: it heartbeats."""
-    return await workflow.execute_activity(
-        name,
-        given,
-        result_type=result,
-        start_to_close_timeout=limit,
-        schedule_to_close_timeout=patience,
-        heartbeat_timeout=timedelta(seconds=60) if beats else None,
-        retry_policy=LOCAL,
-        summary=title[:200],
-    )
-
-
-def time_limit(model: ModelChoice, *, reasoning: bool) -> timedelta:
-    """How long one call may take, with the time that it may wait for its turn at a throttled endpoint."""
+def choose_time_limit(model: ModelChoice, *, reasoning: bool) -> timedelta:
+    """Return how long one call may take, including the time that it may wait for a throttled endpoint."""
     return timedelta(seconds=int(model.timeout_seconds * (1.5 if reasoning else 1)) + 300)
 
 
-def as_failure(error: ActivityError) -> ApplicationError:
-    """The activity's own failure, or its time limit in words."""
+# Work on the store ----------------------------------------------------------------------------------------------------
+
+
+async def call_fall_back(input: FallBackInput) -> Outcome:
+    """Fill slots from the recipe's templates."""
+    title = f"templates for {format_ranges(input.slots)}"
+    return await _work_on_store(contracts.FALL_BACK, input, Outcome, title, limit=timedelta(minutes=2))
+
+
+async def call_deduplicate(input: DeduplicateInput) -> DeduplicateResult:
+    """Find duplicates; with embeddings this calls an endpoint, which may be unreachable for a while."""
+    title = f"look for duplicates, round {input.round}"
+    return await _work_on_store(
+        contracts.DEDUPLICATE, input, DeduplicateResult, title, heartbeats=True, patience=CALL_PATIENCE
+    )
+
+
+async def call_extend(input: ExtendInput) -> ExtendResult:
+    """Add slots to the plan."""
+    title = f"{input.more_slots} more"
+    return await _work_on_store(contracts.EXTEND, input, ExtendResult, title, limit=timedelta(minutes=10))
+
+
+async def call_assemble(input: AssembleInput, title: str) -> AssembleResult:
+    """Assemble the artifact."""
+    return await _work_on_store(contracts.ASSEMBLE, input, AssembleResult, title, heartbeats=True)
+
+
+async def call_verify(input: VerifyInput) -> VerifyResult:
+    """Check the artifact and write the report."""
+    title = "check counts, schema, ids and the recipe's own rules"
+    return await _work_on_store(contracts.VERIFY, input, VerifyResult, title, heartbeats=True)
+
+
+async def call_log(input: LogInput, title: str) -> LogResult:
+    """Send the run's progress to MLflow, with few retries: it is sent again with the next batches, or by hand."""
+    is_last = input.verdict is not None
+    return await workflow.execute_activity(
+        contracts.LOG,
+        input,
+        result_type=LogResult,
+        schedule_to_close_timeout=LOG_PATIENCE,
+        heartbeat_timeout=timedelta(seconds=20),
+        retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=5 if is_last else 2),
+        summary=title[:SUMMARY_LENGTH],
+    )
+
+
+async def _work_on_store(
+    name: str,
+    input: object,
+    result_type: type[T],
+    title: str,
+    *,
+    limit: timedelta = timedelta(minutes=30),
+    heartbeats: bool = False,
+    patience: timedelta | None = None,
+) -> T:
+    """Run an activity that is retried until it succeeds or `patience` ends; `limit` is that of one attempt."""
+    return await workflow.execute_activity(
+        name,
+        input,
+        result_type=result_type,
+        start_to_close_timeout=limit,
+        schedule_to_close_timeout=patience,
+        heartbeat_timeout=timedelta(seconds=60) if heartbeats else None,
+        retry_policy=STORE_RETRIES,
+        summary=title[:SUMMARY_LENGTH],
+    )
+
+
+def to_failure(error: ActivityError) -> ApplicationError:
+    """Return the failure that the activity raised, or its timeout in words."""
     cause = error.cause
     while cause is not None and not isinstance(cause, ApplicationError) and cause.__cause__ is not None:
-        cause = cause.__cause__  # a time limit carries the last attempt's failure
+        cause = cause.__cause__  # a timeout carries the last attempt's failure
     if isinstance(cause, ApplicationError):
         return ApplicationError(cause.message, *cause.details, type=cause.type, non_retryable=True)
     return ApplicationError(str(cause or error), type="ActivityFailed", non_retryable=True)

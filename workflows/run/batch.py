@@ -1,236 +1,242 @@
-"""One batch, from its call to what its open slots come to."""
+"""One batch: its call, a second call if that is slow, the review, and the decision on its open slots."""
 
 import asyncio
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
-from quire.call_bundles import LATEST
+from quire.call_bundles import START_WINDOW
 from quire.contracts import (
-    DIVISIBLE,
-    FATAL,
+    DIVISIBLE_FAILURES,
+    FATAL_FAILURES,
     FallBackInput,
     GenerateInput,
     GenerateSeveralInput,
+    GenerateSeveralResult,
     ReviewInput,
-    Several,
 )
 from quire.outcome import OpenSlot, Outcome
-from quire.retry_rules import settle
+from quire.retry_rules import decide_retries
 from quire.slots import Batch
 from workflows.run import activity_calls
 from workflows.run.run import Run
-from workflows.state.bundles_in_flight import Flight
 
-BISECT = "halve batches that come to nothing"
-"""Patch of the rule by which open slots are sent again."""
-SINGLY = 64
-"""Batches that go one by one after an activity of several that left some without an answer."""
-HEDGED_FROM = 3
-"""Calls that must be back before it is known what is usual."""
+MAX_SINGLE_BATCHES = 64
+"""Batches that go one at a time after a call of a bundle failed."""
+HEDGE_CALLS_TIMED = 3
+"""Calls that must be answered before the usual duration is known."""
 
 
-async def fill(run: Run, batch: Batch) -> None:
-    """Call, judge, settle; whatever happens, the batch is no longer running afterwards."""
-    await _filled(run, batch)
+async def process_batch(run: Run, batch: Batch) -> None:
+    """Call the model for a batch and handle the outcome; afterwards the batch is not in flight, whatever happened."""
+    await _handle_batch(run, batch)
     # not in a `finally`: the SDK closes the coroutines of a run that leaves its cache, outside the workflow
-    run.ended([batch], 1)
-    run.settled()
+    run.end_task([batch], 1)
+    run.on_batch_done()
 
 
-async def fill_several(run: Run, batches: list[Batch], flight: Flight) -> None:
-    """The same for batches whose calls go into one activity. Those that it leaves without an answer go one by one."""
-    resumed, plan = run.state.resumed, run.state.planned
-    several = Several(outcomes=[])
+async def process_bundle(run: Run, batches: list[Batch], call_slots: int) -> None:
+    """Call the model for several batches in one activity and handle the outcomes; unanswered batches are requeued."""
+    resume_count, plan = run.state.resume_count, run.state.planned
+    input = GenerateSeveralInput(
+        job=run.job,
+        calls=[_build_call(run, batch) for batch in batches],
+        call_slots=call_slots,
+        start_window=START_WINDOW,
+    )
+    limit = activity_calls.choose_time_limit(run.request.generator, reasoning=plan.reasoning)
+    result = GenerateSeveralResult(outcomes=[], failed=True)
     try:
-        limit = activity_calls.time_limit(run.request.generator, reasoning=plan.reasoning)
-        several = await activity_calls.generate_several(
-            _calls_of(run, batches, flight), limit, plan.noun, run.state.batches.planned
-        )
+        result = await activity_calls.call_generate_several(input, limit, plan.noun, run.state.batches.planned)
     except ActivityError as error:
         if not run.cancelled:
-            run.hold(activity_calls.as_failure(error), resumed)
+            run.pause_if_fixable(activity_calls.to_failure(error), resume_count)
     except asyncio.CancelledError:
         pass
-    run.flights.heard(several.worker)
-    answered = {outcome.batch: outcome for outcome in several.outcomes}
-    left = [batch for batch in batches if batch.name not in answered]
-    for batch in left:
-        run.state.schedule.put_back(batch)
-    if several.failed:
-        run.state.singly += min(len(left), SINGLY)
-    elif not answered:
-        run.flights.relayed = False  # it stood behind nobody, or waited in vain
-    await asyncio.gather(*(_filled(run, batch, answered[batch.name]) for batch in batches if batch.name in answered))
-    run.ended(batches, run.flights.landed(flight))
-    run.settled()
+    outcomes = {outcome.batch: outcome for outcome in result.outcomes}
+    unanswered = [batch for batch in batches if batch.name not in outcomes]
+    for batch in unanswered:
+        run.state.schedule.requeue(batch)
+    if result.failed:
+        run.state.single_batches_left += min(len(unanswered), MAX_SINGLE_BATCHES)
+    answered = [batch for batch in batches if batch.name in outcomes]
+    await asyncio.gather(*(_handle_batch(run, batch, outcomes[batch.name]) for batch in answered))
+    run.end_task(batches, call_slots)
+    run.on_batch_done()
 
 
-async def _filled(run: Run, batch: Batch, known: Outcome | None = None) -> None:
-    resumed = run.state.resumed
+async def _handle_batch(run: Run, batch: Batch, outcome: Outcome | None = None) -> None:
+    """Handle a batch's outcome, from its own call unless it is given, and every failure on the way."""
+    resume_count = run.state.resume_count
     try:
-        outcome = await _made(run, batch, known)
-        await _settle(run, batch, outcome)
+        outcome = outcome or await _call_with_hedge(run, _build_call(run, batch))
+        await _decide_open_slots(run, batch, await _review_outcome(run, batch, outcome))
     except ActivityError as error:
-        await _failed(run, batch, error, resumed)
+        await _handle_failed_call(run, batch, error, resume_count)
     except asyncio.CancelledError:
-        run.state.schedule.put_back(batch)
-    except Exception as error:  # a mistake of ours: the workflow task must fail and be tried again, not go on without
-        run.broken = error
+        run.state.schedule.requeue(batch)
+    except Exception as error:  # a programming error: the workflow task must fail and be retried, not go on without
+        run.error = error
 
 
-def _call_of(run: Run, batch: Batch) -> GenerateInput:
-    before = run.state.schedule.before(batch, run.state.planned.reach)
-    return GenerateInput(job=run.job, batch=batch, before=before)
+def _build_call(run: Run, batch: Batch) -> GenerateInput:
+    earlier_batches = run.state.schedule.list_earlier_batches(batch, run.state.planned.reach)
+    return GenerateInput(job=run.job, batch=batch, earlier_batches=earlier_batches)
 
 
-def _calls_of(run: Run, batches: list[Batch], flight: Flight) -> GenerateSeveralInput:
-    return GenerateSeveralInput(
-        job=run.job,
-        calls=[_call_of(run, batch) for batch in batches],
-        places=flight.wanted,
-        behind=flight.ahead.name if flight.ahead else "",
-        seconds=LATEST,
-    )
+# The review -----------------------------------------------------------------------------------------------------------
 
 
-async def _made(run: Run, batch: Batch, known: Outcome | None) -> Outcome:
-    plan = run.state.planned
-    outcome = known or await _called(run, _call_of(run, batch))
-    if not plan.reviewed or not outcome.filled:
+async def _review_outcome(run: Run, batch: Batch, outcome: Outcome) -> Outcome:
+    """Return the outcome without the slots that the reviewing model rejects, if the recipe has its items reviewed."""
+    if not run.state.planned.reviewed or not outcome.filled:
         return outcome
-    run.state.spend(outcome, batch)
-    judged = await _judged(run, batch, outcome)
-    return judged.model_copy(update={"open": [*outcome.open, *judged.open], "tokens_per_item": outcome.tokens_per_item})
+    run.state.record_usage(outcome, batch)
+    review = await _review_items(run, batch, outcome)
+    return review.model_copy(update={"open": [*outcome.open, *review.open], "tokens_per_item": outcome.tokens_per_item})
 
 
-async def _judged(run: Run, batch: Batch, outcome: Outcome) -> Outcome:
-    """What the judging model lets stay; all of it where it gave no answer."""
-    given = ReviewInput(job=run.job, batch=batch, filled=outcome.filled)
+async def _review_items(run: Run, batch: Batch, outcome: Outcome) -> Outcome:
+    """Return the review's outcome; if the reviewing model gives no answer, all items stay."""
+    input = ReviewInput(job=run.job, batch=batch, filled=outcome.filled)
     while True:
-        resumed = run.state.resumed
+        resume_count = run.state.resume_count
         try:
-            return await activity_calls.review(given, activity_calls.time_limit(run.request.model, reasoning=True))
+            return await activity_calls.call_review(
+                input, activity_calls.choose_time_limit(run.request.model, reasoning=True)
+            )
         except ActivityError as error:
-            failure = activity_calls.as_failure(error)
-            if run.hold(failure, resumed) and not run.ending:
-                await run.mended()
+            failure = activity_calls.to_failure(error)
+            if run.pause_if_fixable(failure, resume_count) and not run.ending:
+                await run.wait_until_fixed()
                 continue
-            run.warn(f"batch {batch.name} was not judged: {failure.message[:200]}")
+            run.state.add_warning(f"batch {batch.name} was not judged: {failure.message[:200]}")
             return Outcome(batch=batch.name, filled=outcome.filled)
 
 
-async def _called(run: Run, given: GenerateInput) -> Outcome:
-    """One call; past a multiple of the usual time a second one races it, if that is wanted."""
+# The call -------------------------------------------------------------------------------------------------------------
+
+
+async def _call_with_hedge(run: Run, input: GenerateInput) -> Outcome:
+    """Call the model; if the request asks for hedging, start a second call when the first takes unusually long."""
     plan, hedge, state = run.state.planned, run.request.batching.hedge, run.state
-    limit = activity_calls.time_limit(run.request.generator, reasoning=plan.reasoning)
+    limit = activity_calls.choose_time_limit(run.request.generator, reasoning=plan.reasoning)
     if hedge is None:
-        return await activity_calls.generate(given, limit, plan.noun, state.batches.planned)
-    began = workflow.now().timestamp()
-    racers = [asyncio.create_task(activity_calls.generate(given, limit, plan.noun, state.batches.planned))]
+        return await activity_calls.call_generate(input, limit, plan.noun, state.batches.planned)
+
+    def start_racer(racer: GenerateInput) -> asyncio.Task[Outcome]:
+        return asyncio.create_task(activity_calls.call_generate(racer, limit, plan.noun, state.batches.planned))
+
+    start = workflow.now().timestamp()
+    racers = [start_racer(input)]
     try:
-        await workflow.wait_condition(lambda: racers[0].done() or state.calls_timed >= HEDGED_FROM)
-        left = began + hedge.after * state.seconds_a_call - workflow.now().timestamp()
-        await workflow.wait(racers, timeout=max(0.1, left))
+        await workflow.wait_condition(lambda: racers[0].done() or state.calls_timed >= HEDGE_CALLS_TIMED)
+        patience = start + hedge.after * state.seconds_per_call - workflow.now().timestamp()
+        await workflow.wait(racers, timeout=max(0.1, patience))
         if not racers[0].done():
-            again = given.model_copy(update={"hedge": True})
-            racers.append(asyncio.create_task(activity_calls.generate(again, limit, plan.noun, state.batches.planned)))
+            racers.append(start_racer(input.model_copy(update={"hedge": True})))
             await workflow.wait(racers, return_when=asyncio.FIRST_COMPLETED)
-        outcome = await _winner(run, racers)
+        outcome = await _pick_winner(run, racers)
     except asyncio.CancelledError:
         for racer in racers:
             racer.cancel()
         raise
     if outcome.seconds is None:
-        state.timed(workflow.now().timestamp() - began)
+        state.record_duration(workflow.now().timestamp() - start)
     return outcome
 
 
-async def _winner(run: Run, racers: list[asyncio.Task[Outcome]]) -> Outcome:
-    """The first answer. The other call is awaited aside, because its tokens are paid for too; where the first to end
-    gave no answer, the other one's counts."""
+async def _pick_winner(run: Run, racers: list[asyncio.Task[Outcome]]) -> Outcome:
+    """Return the first answer. The other call is awaited in the background, because its tokens are paid for too; if the
+    first call to end failed, the other call's answer is returned."""
     ended = [racer for racer in racers if racer.done()] or racers
     good = [racer for racer in ended if not racer.done() or racer.exception() is None]
-    won = (good or [racer for racer in racers if not racer.done()] or ended)[0]
-    for lost in racers:
-        if lost is not won:
-            task = asyncio.create_task(_counted(run, lost))
-            run.racing.add(task)
-            task.add_done_callback(run.racing.discard)
-    return await won
+    winner = (good or [racer for racer in racers if not racer.done()] or ended)[0]
+    for racer in racers:
+        if racer is not winner:
+            task = asyncio.create_task(_count_losing_call(run, racer))
+            run.lost_racers.add(task)
+            task.add_done_callback(run.lost_racers.discard)
+    return await winner
 
 
-async def _counted(run: Run, lost: asyncio.Task[Outcome]) -> None:
+async def _count_losing_call(run: Run, racer: asyncio.Task[Outcome]) -> None:
     try:
-        run.state.spend(await lost)
+        run.state.record_usage(await racer)
     except (ActivityError, asyncio.CancelledError):
         return
 
 
-async def _settle(run: Run, batch: Batch, outcome: Outcome) -> None:
+# Open slots -----------------------------------------------------------------------------------------------------------
+
+
+async def _decide_open_slots(run: Run, batch: Batch, outcome: Outcome) -> None:
+    """Record a batch's outcome, and retry its open slots or give them up."""
     state, request = run.state, run.request
-    state.learn(batch, outcome)
-    settled = settle(
+    state.record_outcome(batch, outcome)
+    decision = decide_retries(
         batch,
         outcome,
         attempts=request.retry.attempts,
-        limit=run.room(),
+        limit=run.estimate_items_per_answer(),
         models=1 + len(request.generator.fallbacks),
-        bisect=not outcome.open or workflow.patched(BISECT),
     )
-    if settled.again:
+    if decision.retries:
         state.rounds = max(state.rounds, batch.name.count(".") + 2)
-        state.schedule.split(batch, settled.again)
-    await _without(run, batch, settled.failed)
-    if not settled.again:
-        state.finish(batch.name)
-    if settled.failed and request.on_failure == "stop":
-        why = f"{settled.failed[0].reason}: {settled.failed[0].detail}"
-        state.stopped = f"a slot gave up ({why}) and on_failure is stop"
+        state.schedule.split_batch(batch, decision.retries)
+    await _fill_from_templates(run, batch, decision.given_up)
+    if not decision.retries:
+        state.finish_batch(batch.name)
+    if decision.given_up and request.on_failure == "stop":
+        why = f"{decision.given_up[0].reason}: {decision.given_up[0].detail}"
+        state.stop_reason = f"a slot gave up ({why}) and on_failure is stop"
 
 
-async def _without(run: Run, batch: Batch, given_up: list[OpenSlot]) -> None:
-    """Slots that the model did not fill: the recipe's templates in their place, or none."""
+async def _fill_from_templates(run: Run, batch: Batch, given_up: list[OpenSlot]) -> None:
+    """Fill slots that gave up from the recipe's templates if the request asks for that; record the rest as failed."""
     state = run.state
     if not given_up or run.request.on_failure != "fallback":
-        state.give_up(given_up, batch)
+        state.give_up_slots(given_up, batch)
         return
-    before = state.schedule.before(batch, state.planned.reach)
+    earlier_batches = state.schedule.list_earlier_batches(batch, state.planned.reach)
     numbers = [slot.slot for slot in given_up]
-    filled = await activity_calls.fall_back(
-        FallBackInput(job=run.job, name=f"{batch.name}.f", slots=numbers, before=before)
+    outcome = await activity_calls.call_fall_back(
+        FallBackInput(job=run.job, name=f"{batch.name}.f", slots=numbers, earlier_batches=earlier_batches)
     )
-    state.learn(batch, filled)
-    state.fallbacks += len(filled.filled)
-    filled_now = set(filled.filled)
-    state.give_up((slot for slot in given_up if slot.slot not in filled_now), batch)
+    state.record_outcome(batch, outcome)
+    state.fallbacks += len(outcome.filled)
+    filled = set(outcome.filled)
+    state.give_up_slots((slot for slot in given_up if slot.slot not in filled), batch)
 
 
-async def _failed(run: Run, batch: Batch, error: ActivityError, resumed: int) -> None:
-    """No answer came. What a person or the time can mend makes the run wait, with the batch as it was."""
-    state, failure = run.state, activity_calls.as_failure(error)
-    if run.cancelled or run.hold(failure, resumed):
-        state.schedule.put_back(batch)
-    elif failure.type in DIVISIBLE:
-        detail = failure.message[:300]
-        left = [OpenSlot(slot=number, reason="failed", detail=detail) for number in batch.slots]
-        await _settle(run, batch, Outcome(batch=batch.name, filled=[], open=left))
+async def _handle_failed_call(run: Run, batch: Batch, error: ActivityError, resume_count: int) -> None:
+    """Requeue, divide, or give up a batch whose call failed; a fixable failure pauses the run."""
+    state, failure = run.state, activity_calls.to_failure(error)
+    if run.cancelled or run.pause_if_fixable(failure, resume_count):
+        state.schedule.requeue(batch)
+    elif failure.type in DIVISIBLE_FAILURES:
+        await _decide_open_slots(run, batch, Outcome(batch=batch.name, filled=[], open=_fail_slots(batch, failure)))
     elif batch.step < len(run.request.generator.fallbacks):
-        other = {"name": f"{batch.name}.1", "step": batch.step + 1, "tries": 1, "full": False}
-        state.schedule.split(batch, [batch.model_copy(update=other)])
+        next_model = {"name": f"{batch.name}.1", "step": batch.step + 1, "tries": 1, "full": False}
+        state.schedule.split_batch(batch, [batch.model_copy(update=next_model)])
     else:
-        await _give_up(run, batch, failure)
+        await _give_up_batch(run, batch, failure)
 
 
-async def _give_up(run: Run, batch: Batch, failure: ApplicationError) -> None:
-    state, detail = run.state, failure.message[:300]
-    fatal = failure.type in FATAL
-    given_up = [OpenSlot(slot=number, reason="failed", detail=detail) for number in batch.slots]
+def _fail_slots(batch: Batch, failure: ApplicationError) -> list[OpenSlot]:
+    return [OpenSlot(slot=number, reason="failed", detail=failure.message[:300]) for number in batch.slots]
+
+
+async def _give_up_batch(run: Run, batch: Batch, failure: ApplicationError) -> None:
+    """Give up all slots of a batch; a failure that every batch would meet stops the run."""
+    state = run.state
+    fatal = failure.type in FATAL_FAILURES
+    given_up = _fail_slots(batch, failure)
     if fatal:
-        state.give_up(given_up, batch)
+        state.give_up_slots(given_up, batch)
     else:
-        await _without(run, batch, given_up)
-    state.finish(batch.name)
+        await _fill_from_templates(run, batch, given_up)
+    state.finish_batch(batch.name)
     if fatal or run.request.on_failure == "stop":
-        state.stopped = detail
-        state.fatal = state.fatal or failure.type
+        state.stop_reason = failure.message[:300]
+        state.fatal_failure = state.fatal_failure or failure.type

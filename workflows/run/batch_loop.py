@@ -1,4 +1,4 @@
-"""Keep batches in flight until none is open."""
+"""Keep calls in flight until no batch is left."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -7,163 +7,120 @@ from typing import Any
 
 from temporalio import workflow
 
-from quire.call_bundles import FIRST, FORMER, LATEST, RULE, Bundle, Rule, bundle
+from quire.call_bundles import SINGLE_CALL, Bundle, choose_bundle
 from quire.slots import Batch
-from workflows.run.activity_calls import several_name
-from workflows.run.batch import fill, fill_several
+from workflows.run.batch import process_batch, process_bundle
 from workflows.run.run import Run
-from workflows.state.bundles_in_flight import Flight
 
-SEVERAL = "several calls in one activity"
-FEWER = "fewer activities for first waves and the ends of shards"
-RELAYED = "activities of several calls stand behind one another"
-"""Patches that let calls go together."""
-RULES = ((RELAYED, RULE), (FEWER, FORMER), (SEVERAL, FIRST))
-DRAIN = timedelta(seconds=60)
+DRAIN_TIME = timedelta(seconds=60)
 """How long a cancelled run waits for the calls in flight, which are paid for."""
 
 
-async def pump(run: Run, *, anew: Callable[[], Sequence[Any]] | None = None, first: bool = False) -> None:
-    """Start batches as places come free; a history that grows long is begun anew with what is open, handed over as
-    `anew` says. `first`: only as long as no batch is back."""
-    while not (_drained(run) or (first and run.state.warm and not run.running)):
+async def run_batch_loop(
+    run: Run, *, next_input: Callable[[], Sequence[Any]] | None = None, until_first_answer: bool = False
+) -> None:
+    """Start batches as call slots come free, and return when no batch is left or the run is to end.
+
+    A history that grows long continues as new with the open batches; `next_input` returns the new workflow's arguments.
+    With `until_first_answer` the loop ends with the first answered batch.
+    """
+
+    def has_ended() -> bool:
+        first_done = until_first_answer and run.state.has_first_answer and not run.tasks
+        return first_done or _is_drained(run)
+
+    while not has_ended():
         while _may_start(run):
-            _start(run)
-        while (ahead := _unfollowed(run)) is not None:
-            _follow(run, ahead)
-        run.show()
+            _start_next_bundle(run)
+        run.publish_progress()
         try:
-            await _something(run, first=first)
+            await _wait_for_change(run, has_ended)
         except asyncio.CancelledError:
             run.cancelled = True
-            await _drain(run)
-        if run.broken is not None:
-            raise run.broken
-    if run.state.schedule.pending() and not run.ending and not first:
-        await begun_anew(run, anew)
+            await _drain_calls(run)
+        if run.error is not None:
+            raise run.error
+    if run.state.schedule.has_pending() and not run.ending and not until_first_answer:
+        await continue_as_new(run, next_input)
 
 
-def _start(run: Run) -> None:
-    """Send the next batch, or the next several where the engine would be the bound of calls so short."""
-    batches, (wanted, rule) = [_taken(run)], _bundle(run)
-    while len(batches) < wanted.places * wanted.turns and _may_start(run):
-        batches.append(_taken(run))
+def _start_next_bundle(run: Run) -> None:
+    """Send the next batch, or the next several if calls are so short that the engine would be the bound."""
+    bundle = _choose_bundle(run)
+    batches = [_take_next_batch(run)]
+    while len(batches) < bundle.calls and _may_start(run):
+        batches.append(_take_next_batch(run))
     if len(batches) == 1:
-        run.state.singly = max(0, run.state.singly - 1)
-        run.started(batches, 1, fill(run, batches[0]))
+        run.state.single_batches_left = max(0, run.state.single_batches_left - 1)
+        run.start_task(batches, 1, process_batch(run, batches[0]))
         return
-    _send(run, batches, min(wanted.places, len(batches)))
-    if run.flights.relayed is None:
-        run.flights.relayed = rule is RULE
+    call_slots = min(bundle.call_slots, len(batches))
+    run.start_task(batches, call_slots, process_bundle(run, batches, call_slots))
 
 
-def _follow(run: Run, ahead: Flight) -> None:
-    """Send the next several to where they wait for the places of an activity that is still at work."""
-    wanted, batches = _wanted(run, RULE, ahead.unclaimed, behind=True), list[Batch]()
-    while len(batches) < wanted.places * wanted.turns and _may_follow(run):
-        batches.append(_taken(run))
-    _send(run, batches, min(wanted.places, len(batches)), ahead)
-
-
-def _send(run: Run, batches: list[Batch], places: int, ahead: Flight | None = None) -> None:
-    flight = run.flights.started(several_name(batches), places, ahead)
-    run.started(batches, flight.places, fill_several(run, batches, flight))
-
-
-def _unfollowed(run: Run) -> Flight | None:
-    """An activity of several short calls that another may stand behind now. Near the end none does: what is left is for
-    the places that come free first."""
-    state, share = run.state, _share(run)
-    if run.places > share or state.schedule.waiting() < share // 4:
-        return None
-    if state.singly or state.seconds_a_call > LATEST:
-        return None
-    ahead = run.flights.unfollowed()
-    return ahead if ahead is not None and _may_follow(run) else None
-
-
-def _taken(run: Run) -> Batch:
-    batch = run.state.schedule.take(run.room() if run.state.planned.resize else None)
-    run.reserve(batch)
+def _take_next_batch(run: Run) -> Batch:
+    batch = run.state.schedule.take_next(run.estimate_items_per_answer() if run.state.planned.resize else None)
+    run.reserve_budget(batch)
     return batch
 
 
-def _bundle(run: Run) -> tuple[Bundle, Rule]:
-    """What goes into the next activity, by the rule of the time when the run was begun."""
-    for patch, rule in RULES:
-        wanted = _wanted(run, rule, _share(run) - run.places)
-        if wanted.places * wanted.turns > 1 and workflow.patched(patch):
-            return wanted, rule
-    return Bundle(1, 1), RULE
-
-
-def _wanted(run: Run, rule: Rule, places: int, *, behind: bool = False) -> Bundle:
-    """The same by one rule, for so many places."""
+def _choose_bundle(run: Run) -> Bundle:
+    """Return the size of the next activity, within the free call slots."""
     state, batching = run.state, run.request.batching
-    if state.singly or batching.hedge is not None or run.request.generator.limited or run.alone():
-        return Bundle(1, 1)
-    seconds = state.seconds_a_call if state.calls_timed else None
-    waiting, width, share = state.schedule.waiting() + 1, batching.concurrency, _share(run)
-    found = bundle(width=width, share=share, seconds=seconds, waiting=waiting, rule=rule, behind=behind)
-    if behind and places < 2 * found.places:
-        return Bundle(places, found.turns)  # what would be left over is no activity of its own
-    return Bundle(max(1, min(found.places, places)), found.turns)
+    single = state.single_batches_left or batching.hedge is not None or run.request.generator.has_rate_limits
+    if single or run.is_warming_up():
+        return SINGLE_CALL
+    bundle = choose_bundle(
+        concurrency=batching.concurrency,
+        share=run.call_slots,
+        seconds=state.seconds_per_call if state.calls_timed else None,
+        waiting=state.schedule.count_startable(),
+    )
+    return bundle._replace(call_slots=min(bundle.call_slots, run.call_slots - run.calls_in_flight))
 
 
-def _share(run: Run) -> int:
-    """Calls in flight that this history may have."""
-    return run.share or run.request.batching.concurrency
-
-
-async def begun_anew(run: Run, anew: Callable[[], Sequence[Any]] | None = None) -> None:
-    """Go on in a new history."""
+async def continue_as_new(run: Run, next_input: Callable[[], Sequence[Any]] | None = None) -> None:
+    """Continue in a new history, with the arguments that `next_input` returns."""
     await workflow.wait_condition(workflow.all_handlers_finished)
-    workflow.continue_as_new(args=anew() if anew else [run.request, run.state])
+    workflow.continue_as_new(args=next_input() if next_input else [run.request, run.state])
 
 
-async def _something(run: Run, *, first: bool) -> None:
-    """Wait until a batch may start, or none is left, or a quota is whole again."""
-    until = run.state.until
-    if until is not None:
-        await run.awaken(until, also=lambda: _drained(run))
+async def _wait_for_change(run: Run, has_ended: Callable[[], bool]) -> None:
+    """Wait until a batch may start, the loop has ended, or a spent quota resets."""
+    quota_resets_at = run.state.quota_resets_at
+    if quota_resets_at is not None:
+        await run.wait_for(quota_resets_at, until=lambda: _is_drained(run))
         return
     await workflow.wait_condition(
-        lambda: (
-            _may_start(run)
-            or _drained(run)
-            or (first and run.state.warm and not run.running)
-            or _unfollowed(run) is not None
-            or run.state.until is not None
-            or run.broken is not None
-        )
+        lambda: _may_start(run) or has_ended() or run.state.quota_resets_at is not None or run.error is not None
     )
 
 
-def _held(run: Run) -> bool:
+def _may_start(run: Run) -> bool:
+    call_slots = 1 if run.is_warming_up() else run.call_slots
+    if run.calls_in_flight >= call_slots or not run.state.schedule.has_startable():
+        return False
+    return not _must_not_start(run) and not run.describe_wait()[0]
+
+
+def _must_not_start(run: Run) -> bool:
     return run.state.paused or run.ending or workflow.info().is_continue_as_new_suggested()
 
 
-def _may_start(run: Run) -> bool:
-    places = 1 if run.alone() else _share(run)
-    return run.places < places and _may_follow(run)
-
-
-def _may_follow(run: Run) -> bool:
-    return run.state.schedule.startable() and not _held(run) and not run.waits()[0]
-
-
-def _drained(run: Run) -> bool:
-    if run.running or run.extending:
+def _is_drained(run: Run) -> bool:
+    """Return True if no call is in flight and none can start in this history."""
+    if run.tasks or run.extensions_running:
         return False
-    return not run.state.schedule.pending() or run.ending or (_held(run) and not run.state.paused)
+    return not run.state.schedule.has_pending() or run.ending or (_must_not_start(run) and not run.state.paused)
 
 
-async def _drain(run: Run) -> None:
+async def _drain_calls(run: Run) -> None:
+    """Wait for the calls in flight of a cancelled run; cancel those that take too long."""
     try:
         await workflow.wait_condition(
-            lambda: not run.running, timeout=DRAIN, timeout_summary="calls in flight may finish"
+            lambda: not run.tasks, timeout=DRAIN_TIME, timeout_summary="calls in flight may finish"
         )
     except TimeoutError:
-        for task in run.running.values():
+        for task in run.tasks.values():
             task.cancel()
-        await workflow.wait_condition(lambda: not run.running)
+        await workflow.wait_condition(lambda: not run.tasks)

@@ -1,4 +1,4 @@
-"""The end of a run: bind what is there, check it, say how it ended."""
+"""The end of a run: assemble the artifact, verify it, build the result."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -7,76 +7,89 @@ from typing import TypeVar
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
-from quire.contracts import FATAL, AssembleInput, VerifyInput
+from quire.contracts import FATAL_FAILURES, AssembleInput, AssembleResult, VerifyInput
 from quire.outcome import OpenSlot
-from quire.progress import Result, verdict
-from workflows.display.progress_query import batch_states
+from quire.progress import Result, decide_verdict
+from workflows.display.progress_query import list_batch_states
 from workflows.run import activity_calls
 from workflows.run.run import Run
 
 T = TypeVar("T")
-MOST_STATES = 50_000
+MAX_BATCH_STATES = 50_000
 """Batches whose state goes into the report: a payload has a limit of 2 MB."""
-CARRIED_FAILURES = 2000
-"""Reasons handed to the report: a payload has a limit of 2 MB. Beyond it a missing slot is told without its reason."""
+MAX_FAILURES = 2000
+"""Failed slots handed to the report with their reasons: a payload has a limit of 2 MB. Beyond it a missing slot is
+reported without its reason."""
 
 
-async def bind(run: Run) -> Result:
-    """The artifact, the report, the result."""
+async def finish_run(run: Run) -> Result:
+    """Assemble what was generated, verify it, and return the result. Raises ApplicationError if nothing was generated
+    because of a fatal failure."""
     state = run.state
-    if state.fatal in FATAL and not state.items:
-        await run.unbroken(run.logbook.close("failed"))
-        raise ApplicationError(state.stopped or "the run was stopped", type=state.fatal, non_retryable=True)
-    for task in run.racing:
+    if state.fatal_failure in FATAL_FAILURES and not state.items:
+        await run.finish_despite_cancel(run.mlflow_log.close("failed"))
+        raise ApplicationError(state.stop_reason or "the run was stopped", type=state.fatal_failure, non_retryable=True)
+    for task in run.lost_racers:
         task.cancel()
     run.stage = "assembling"
-    run.show(force=True)
-    result = await run.unbroken(_assemble(run, _left_over(run)))
+    run.publish_progress(force=True)
+    result = await run.finish_despite_cancel(_assemble_and_verify(run, _list_slots_never_sent(run)))
     run.stage = "done"
-    run.show(force=True, ended=result)
+    run.publish_progress(force=True, result=result)
     await workflow.wait_condition(workflow.all_handlers_finished)
     return result
 
 
-def _left_over(run: Run) -> list[OpenSlot]:
-    why = "cancelled" if run.cancelled else run.state.stopped or "stopped"
-    return [OpenSlot(slot=n, reason="stopped", detail=why[:300]) for n in run.state.schedule.untouched()]
+def _list_slots_never_sent(run: Run) -> list[OpenSlot]:
+    reason = "cancelled" if run.cancelled else run.state.stop_reason or "stopped"
+    numbers = run.state.schedule.list_unsent_slots()
+    return [OpenSlot(slot=number, reason="stopped", detail=reason[:300]) for number in numbers]
 
 
-async def _assemble(run: Run, left: list[OpenSlot]) -> Result:
+async def _assemble_and_verify(run: Run, never_sent: list[OpenSlot]) -> Result:
     state = run.state
-    failed = sorted([*state.failed, *left], key=lambda slot: slot.slot)
-    started = datetime.fromtimestamp(state.started, UTC).isoformat(timespec="seconds")
-    seconds = round(workflow.now().timestamp() - state.started, 3)
-    ended = verdict(target=state.target, filled=state.items, cancelled=run.cancelled)
-    warnings = [*state.warnings, *([f"stopped: {state.stopped}"] if state.stopped else [])]
+    input = _build_assemble_input(run, sorted([*state.failed, *never_sent], key=lambda slot: slot.slot))
+    title = f"assemble {state.items} {state.planned.noun}"
+    assembled = await _retry_until_fixed(run, lambda: activity_calls.call_assemble(input, title))
+    result = _build_result(run, input, assembled, failed_total=len(state.failed) + len(never_sent))
+    batch_states = list_batch_states(state) if len(state.schedule.sizes) <= MAX_BATCH_STATES else []
+    verify_input = VerifyInput(job=run.job, result=result, batch_states=batch_states, batch_usage=state.batch_usage)
+    verified = await _retry_until_fixed(run, lambda: activity_calls.call_verify(verify_input))
+    result = result.model_copy(update={"warnings": [*result.warnings, *verified.problems]})
+    return await run.mlflow_log.close(result.verdict, result) or result
+
+
+def _build_assemble_input(run: Run, failed: list[OpenSlot]) -> AssembleInput:
+    state = run.state
+    warnings = [*state.warnings, *([f"stopped: {state.stop_reason}"] if state.stop_reason else [])]
     if state.fallbacks:
         warnings.append(f"{state.fallbacks} {state.planned.noun} come from templates, not from the model")
-    given = AssembleInput(
+    return AssembleInput(
         job=run.job,
         planned_batches=len(state.schedule.sizes),
         batches=state.batches,
         rounds=state.rounds,
         usage=state.usage,
-        failed=failed[:CARRIED_FAILURES],
-        verdict=ended,
+        failed=failed[:MAX_FAILURES],
+        verdict=decide_verdict(target=state.target, filled=state.items, cancelled=run.cancelled),
         warnings=warnings,
         simulated=state.simulated,
-        seconds=seconds,
-        started=started,
+        seconds=round(workflow.now().timestamp() - state.started, 3),
+        started=datetime.fromtimestamp(state.started, UTC).isoformat(timespec="seconds"),
     )
-    assembled = await _patiently(
-        run, lambda: activity_calls.assemble(given, f"bind {state.items} {state.planned.noun}")
-    )
-    result = Result(
+
+
+def _build_result(run: Run, input: AssembleInput, assembled: AssembleResult, failed_total: int) -> Result:
+    state = run.state
+    return Result(
         workflow_id=workflow.info().workflow_id,
         recipe=run.request.recipe,
-        verdict=ended,
+        verdict=input.verdict,
         target=state.target,
         items=assembled.items,
         artifact=assembled.artifact,
         artifacts=assembled.artifacts,
-        started=started,
+        started=input.started,
         noun=state.planned.noun,
         batches=state.batches,
         rounds=state.rounds,
@@ -85,32 +98,27 @@ async def _assemble(run: Run, left: list[OpenSlot]) -> Result:
         group_word=state.planned.group_word,
         groups=state.groups,
         duplicates_rejected=state.duplicates_rejected,
-        duplicates_by_round=state.rejections,
+        duplicates_by_round=state.duplicates_by_round,
         duplicates_method=run.request.duplicates.method,
         fallbacks=state.fallbacks,
         reused=state.reused,
         warnings=assembled.warnings,
         failed_slots=assembled.failed_slots,
-        failed_total=len(failed),
+        failed_total=failed_total,
         simulated=state.simulated,
-        seconds=seconds,
+        seconds=input.seconds,
     )
-    states = batch_states(state) if len(state.schedule.sizes) <= MOST_STATES else []
-    checked = VerifyInput(job=run.job, result=result, batch_states=states, batch_usage=state.batch_usage)
-    verified = await _patiently(run, lambda: activity_calls.verify(checked))
-    result = result.model_copy(update={"warnings": [*result.warnings, *verified.problems]})
-    return await run.logbook.close(ended, result) or result
 
 
-async def _patiently(run: Run, work: Callable[[], Awaitable[T]]) -> T:
-    """What is made is not lost because the store is full or away at the end: wait until that is mended."""
+async def _retry_until_fixed(run: Run, work: Callable[[], Awaitable[T]]) -> T:
+    """Repeat `work` until it succeeds: nothing is lost because the store is full or unreachable at the end."""
     while True:
-        resumed = run.state.resumed
+        resume_count = run.state.resume_count
         try:
             return await work()
         except ActivityError as error:
-            failure = activity_calls.as_failure(error)
-            if run.ending or not run.hold(failure, resumed):
+            failure = activity_calls.to_failure(error)
+            if run.ending or not run.pause_if_fixable(failure, resume_count):
                 raise failure from error
-        run.show(force=True)
-        await run.mended()
+        run.publish_progress(force=True)
+        await run.wait_until_fixed()

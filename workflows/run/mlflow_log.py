@@ -1,77 +1,92 @@
-"""Has the run logged to MLflow while it goes on: one activity at a time, which no call waits for and no failure of
-which is the run's."""
+"""Log the run to MLflow while it is running, one activity at a time.
+
+Calls never wait for it, and its failures never fail the run.
+"""
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
+from quire.commands import starter_command
 from quire.contracts import LogInput
-from quire.progress import Progress, Result, Verdict, figures
+from quire.progress import Progress, Result, Verdict, to_metrics
 from workflows.run import activity_calls
+from workflows.state.run_data import RunData
 
-if TYPE_CHECKING:
-    from workflows.run.run import Run
-
-MARKS = 50
-"""Times that a run is logged on its way: after every batch of a small one, every fiftieth part of a large one."""
+LOG_STEPS = 50
+"""How often a run is logged on its way: after every batch of a small run, every fiftieth part of a large one."""
 
 
-class Logbook:
-    """What was sent to be logged. Does nothing in runs that name no MLflow server."""
+class MlflowLog:
+    """Progress sent to MLflow. Does nothing in runs that name no MLflow server."""
 
-    def __init__(self, run: "Run") -> None:
-        self.run = run
+    def __init__(self, data: RunData, build_progress: Callable[[], Progress]) -> None:
+        self._data = data
+        self._build_progress = build_progress
         self._task: asyncio.Task[None] | None = None
-        self._marked = -1
+        self._steps_logged = -1
         self._closed = False
 
-    def note(self, progress: Progress) -> None:
-        """Where enough was done since the last time, log it, after what is being logged now."""
-        if self.run.request.output.mlflow is None or self.run.state.plan is None or self._closed:
-            return
-        if self._task is None and self._mark(progress) != self._marked:
-            self._task = asyncio.create_task(self._go_on())
+    @property
+    def _is_enabled(self) -> bool:
+        return self._data.request.output.mlflow is not None and self._data.state.plan is not None
 
-    def _mark(self, progress: Progress) -> int:
+    def log_if_due(self, progress: Progress) -> None:
+        """Start logging if enough batches are done since the last time and nothing is being logged."""
+        if (
+            self._is_enabled
+            and not self._closed
+            and self._task is None
+            and self._count_steps(progress) != self._steps_logged
+        ):
+            self._task = asyncio.create_task(self._log_until_current())
+
+    @staticmethod
+    def _count_steps(progress: Progress) -> int:
         done, planned = progress.batches.completed + progress.batches.failed, max(1, progress.batches.planned)
-        return done if planned <= MARKS else done * MARKS // planned
+        return done if planned <= LOG_STEPS else done * LOG_STEPS // planned
 
-    async def _go_on(self) -> None:
-        progress = self.run.progress()
-        while self._mark(progress) != self._marked and not self._closed:
-            self._marked = self._mark(progress)
+    async def _log_until_current(self) -> None:
+        progress = self._build_progress()
+        while self._count_steps(progress) != self._steps_logged and not self._closed:
+            self._steps_logged = self._count_steps(progress)
             try:
-                await activity_calls.log(self._given(progress), f"log {progress.items} {progress.noun} to MLflow")
-            except ActivityError:  # it is told with the next batches; at the end it is said that it was not
+                title = f"log {progress.items} {progress.noun} to MLflow"
+                await activity_calls.call_log(self._build_input(progress), title)
+            except (
+                ActivityError
+            ):  # these batches are logged with the next ones; at the end a warning says what is missing
                 break
-            progress = self.run.progress()
+            progress = self._build_progress()
         self._task = None
 
     async def close(self, verdict: Verdict, result: Result | None = None) -> Result | None:
-        """Log the rest, and how it ended; the result with what came of that."""
-        said = self.run.request.output.mlflow
-        if said is None or self.run.state.plan is None:
+        """Log the rest and the verdict, and return the result with the address in MLflow or a warning."""
+        if not self._is_enabled:
             return result
         self._closed = True
         await workflow.wait_condition(lambda: self._task is None)
-        given = self._given(self.run.progress(), verdict)
         try:
-            logged = await activity_calls.log(given, f"log how it ended to MLflow: {verdict}")
+            logged = await activity_calls.call_log(
+                self._build_input(self._build_progress(), verdict), f"log the verdict to MLflow: {verdict}"
+            )
         except ActivityError as error:
-            why, name = activity_calls.as_failure(error).message[:300], self.run.job.workflow_id
-            warning = f"not all is logged to MLflow: {why}; log it later with: uv run starter.py log-mlflow {name}"
+            reason = activity_calls.to_failure(error).message[:300]
+            command = starter_command("log-mlflow", self._data.job.workflow_id)
+            warning = f"MLflow did not get everything: {reason}; log the rest with: {command}"
             return result and result.model_copy(update={"warnings": [*result.warnings, warning]})
-        told = {"mlflow": logged.address, "warnings": [*(result.warnings if result else ()), *logged.warnings]}
-        return result and result.model_copy(update=told)
+        if result is None:
+            return None
+        return result.model_copy(update={"mlflow": logged.address, "warnings": [*result.warnings, *logged.warnings]})
 
-    def _given(self, progress: Progress, verdict: Verdict | None = None) -> LogInput:
+    def _build_input(self, progress: Progress, verdict: Verdict | None = None) -> LogInput:
         return LogInput(
-            job=self.run.job,
-            figures=figures(progress),
+            job=self._data.job,
+            metrics=to_metrics(progress),
             target=progress.target,
             step=progress.batches.completed + progress.batches.failed,
-            at=workflow.now().timestamp(),
+            timestamp=workflow.now().timestamp(),
             verdict=verdict,
         )

@@ -1,18 +1,18 @@
-"""Before and after the batches: the planning model's calls, and the search for twins."""
+"""The phases before and after the batches: approval, the planning model's calls, the duplicate check."""
 
 import asyncio
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from quire.contracts import FATAL, Deduplicated, DeduplicateInput, PrepareInput
+from quire.contracts import FATAL_FAILURES, DeduplicateInput, DeduplicateResult, PrepareInput
 from quire.outcome import Outcome
 from workflows.run import activity_calls
 from workflows.run.run import Run
 
 
-async def approved(run: Run) -> None:
-    """Where the plan is to be looked at first: wait for that, before anything is paid for."""
+async def wait_for_plan_approval(run: Run) -> None:
+    """Wait until a person has approved the plan, if the request asks for that: nothing has been paid for yet."""
     if run.request.approve != "plan":
         return
     try:
@@ -21,68 +21,70 @@ async def approved(run: Run) -> None:
         run.cancelled = True
 
 
-async def prepare(run: Run) -> None:
-    """The planning model's calls; a run does without what it could not get."""
+async def make_preparations(run: Run) -> None:
+    """Make the planning model's calls. The run does without a preparation that fails, unless the failure is fatal."""
     state = run.state
     if state.prepared or run.ending or not state.planned.preparations:
         return
-    limit = activity_calls.time_limit(run.request.model, reasoning=True)
-    width = asyncio.Semaphore(run.request.batching.concurrency)
+    limit = activity_calls.choose_time_limit(run.request.model, reasoning=True)
+    semaphore = asyncio.Semaphore(run.request.batching.concurrency)
 
-    async def one(key: str) -> None:
-        async with width:
+    async def make_preparation(key: str) -> None:
+        async with semaphore:
             while not run.ending:
-                resumed = state.resumed
+                resume_count = state.resume_count
                 try:
-                    state.spend(await activity_calls.prepare(PrepareInput(job=run.job, key=key), limit))
+                    state.record_usage(await activity_calls.call_prepare(PrepareInput(job=run.job, key=key), limit))
                     return
                 except ActivityError as error:
-                    failure = activity_calls.as_failure(error)
-                    if failure.type in FATAL:
+                    failure = activity_calls.to_failure(error)
+                    if failure.type in FATAL_FAILURES:
                         raise failure from error
-                    if not run.hold(failure, resumed):
-                        run.warn(f"{key} was not planned: {failure.message[:200]}")
+                    if not run.pause_if_fixable(failure, resume_count):
+                        state.add_warning(f"{key} was not planned: {failure.message[:200]}")
                         return
-                await run.mended()
+                await run.wait_until_fixed()
 
-    await asyncio.gather(*(one(key) for key in state.planned.preparations))
+    await asyncio.gather(*(make_preparation(key) for key in state.planned.preparations))
     state.prepared = True
 
 
-async def twins_reopened(run: Run) -> bool:
-    """Look for twins once all slots are settled; whether slots are open again."""
+async def reopen_duplicates(run: Run) -> bool:
+    """Check for duplicates once no batch is open. Returns True if slots are open again."""
     duplicates, state = run.request.duplicates, run.state
-    checked = state.checks - state.first_check
-    if duplicates.method == "off" or run.ending or not state.items or checked > duplicates.rounds:
+    rounds_done = state.duplicate_checks - state.earlier_checks
+    if duplicates.method == "off" or run.ending or not state.items or rounds_done > duplicates.rounds:
         return False
-    final = checked == duplicates.rounds
-    found = await _searched(run, DeduplicateInput(job=run.job, round=state.checks + 1, final=final))
-    if found is None:
+    final = rounds_done == duplicates.rounds
+    result = await _find_duplicates(run, DeduplicateInput(job=run.job, round=state.duplicate_checks + 1, final=final))
+    if result is None:
         return False
-    state.spend(Outcome(batch="", filled=[], usage=found.usage, model=found.model, simulated=found.simulated))
-    if not checked and found.looked_at and len(found.rejected) > found.looked_at / 3:
-        run.warn(
-            f"{len(found.rejected)} of {found.looked_at} {state.planned.noun} were duplicates at first: smaller "
+    state.record_usage(Outcome(batch="", filled=[], usage=result.usage, model=result.model, simulated=result.simulated))
+    if not rounds_done and result.items_compared and len(result.rejected) > result.items_compared / 3:
+        state.add_warning(
+            f"{len(result.rejected)} of {result.items_compared} {state.planned.noun} were duplicates at first: smaller "
             "batches, a higher temperature or more varied briefs make fewer"
         )
-    if found.kept:
-        run.warn(f"{len(found.kept)} {state.planned.noun} were kept although they are like others (keep_last)")
-    state.reject(found.rejected, reopen=not final)
-    run.show()
-    return bool(found.rejected) and not final
+    if result.kept_duplicates:
+        state.add_warning(
+            f"{len(result.kept_duplicates)} {state.planned.noun} were kept although they are like others (keep_last)"
+        )
+    state.reject_duplicates(result.rejected, reopen=not final)
+    run.publish_progress()
+    return bool(result.rejected) and not final
 
 
-async def _searched(run: Run, given: DeduplicateInput) -> Deduplicated | None:
-    """The twins; None where they could not be looked for, which is no reason to lose what is there."""
+async def _find_duplicates(run: Run, input: DeduplicateInput) -> DeduplicateResult | None:
+    """Return the duplicates; None if the check failed, which is no reason to lose what was generated."""
     while True:
-        resumed = run.state.resumed
+        resume_count = run.state.resume_count
         try:
-            return await run.unbroken(activity_calls.deduplicate(given))
+            return await run.finish_despite_cancel(activity_calls.call_deduplicate(input))
         except ActivityError as error:
-            failure = activity_calls.as_failure(error)
-            if not run.hold(failure, resumed):
-                run.warn(f"duplicates were not looked for: {failure.message[:200]}")
+            failure = activity_calls.to_failure(error)
+            if not run.pause_if_fixable(failure, resume_count):
+                run.state.add_warning(f"duplicates were not looked for: {failure.message[:200]}")
                 return None
-        await run.mended()
+        await run.wait_until_fixed()
         if run.ending:
             return None

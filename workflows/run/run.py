@@ -1,217 +1,122 @@
-"""One run as its parts see it: the request, the state, what is in flight, and what it waits for."""
+"""The run as its phases share it: request, state, calls in flight, and what the run waits for."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from quire.batching import capacity
-from quire.contracts import ASLEEP, MENDABLE, TURN, Job
+from quire.batching import count_items_per_answer
+from quire.commands import starter_command
+from quire.contracts import AWAITS_RATE_LIMIT, FIXABLE_FAILURES, QUOTA_SPENT, Job
 from quire.progress import Progress, Result, Waits
 from quire.request import Request
 from quire.slots import Batch
 from workflows.display import progress_query
-from workflows.display.search_attributes import publish
-from workflows.display.web_ui_page import Page, details
-from workflows.run.mlflow_log import Logbook
-from workflows.state.bundles_in_flight import Flights
-from workflows.state.state import State, Trouble
-
-if TYPE_CHECKING:
-    from workflows.shard_dispatcher import Fleet
+from workflows.display.search_attributes import publish_search_attributes
+from workflows.display.web_ui_page import Page, render_run_page
+from workflows.run.mlflow_log import MlflowLog
+from workflows.shards.budget_split import suggest_budget_commands
+from workflows.shards.tracker import Shards
+from workflows.state.run_data import RunData
+from workflows.state.state import Blocker, State
 
 T = TypeVar("T")
 
 
 class Run:
-    """What the pump, the rounds and the binding share."""
+    """The request, the state and the running tasks of a run or a shard."""
 
-    def __init__(self, request: Request, state: State) -> None:
-        self.request = request
-        self.state = state
-        self.running: dict[str, asyncio.Task[None]] = {}
-        """What is in flight, by the name of its first batch."""
-        self.places = 0
-        """Calls in flight."""
-        self.flights = Flights()
-        self.racing: set[asyncio.Task[None]] = set()
+    def __init__(self, data: RunData) -> None:
+        self.data = data
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+        """Tasks whose calls are in flight, by the name of their first batch."""
+        self.calls_in_flight = 0
+        self.lost_racers: set[asyncio.Task[None]] = set()
         """Calls that lost a race and are still awaited, for their cost."""
-        self.extending = 0
-        self.whole: Job | None = None
-        """The run that this one is a shard of."""
-        self.share: int | None = None
-        """A shard's calls in flight, of those of the whole run."""
-        self.fleet: Fleet | None = None
-        """The shards, while there are any."""
-        self.reported = False
-        self.logbook = Logbook(self)
-        self.stage = "planning" if state.plan is None else "generating"
+        self.extensions_running = 0
+        self.shard_call_slots: int | None = None
+        """In a shard: calls in flight that it may have, of those of the whole run."""
+        self.shards: Shards | None = None
+        """The run's shards, while there are any."""
+        self.has_new_report = False
+        """Whether a shard has reported since the shards were last looked at."""
+        self.mlflow_log = MlflowLog(data, self.build_progress)
+        self.stage = "planning" if data.state.plan is None else "generating"
         self.cancelled = False
-        self.broken: Exception | None = None
+        self.error: Exception | None = None
+        """A programming error in a task: it must fail the workflow task, so that fixed code can continue the run."""
+
+    @property
+    def request(self) -> Request:
+        """The request as it is now: with the recipe's defaults, and with changes made during the run."""
+        return self.data.request
+
+    @request.setter
+    def request(self, request: Request) -> None:
+        self.data.request = request
+
+    @property
+    def state(self) -> State:
+        """Counts, open batches and failures."""
+        return self.data.state
 
     @property
     def job(self) -> Job:
-        """Where this run's files are."""
-        return self.whole or Job(workflow_id=workflow.info().workflow_id, store=self.request.output.store)
+        """The location of the run's files."""
+        return self.data.job
 
     @property
     def ending(self) -> bool:
-        """Whether no further call is wanted."""
-        return self.cancelled or self.state.stopped is not None
+        """True if the run makes no further call."""
+        return self.cancelled or self.state.stop_reason is not None
 
-    def room(self) -> int:
-        """The most items that an answer has room for, by what is known now."""
-        return capacity(self.request.generator.max_output_tokens, self.state.tokens_per_item)
+    @property
+    def call_slots(self) -> int:
+        """Calls in flight that this workflow may have."""
+        return self.shard_call_slots or self.request.batching.concurrency
 
-    def expected(self, slots: int) -> int:
-        """Tokens that a call for so many slots may take."""
+    def estimate_items_per_answer(self) -> int:
+        """Return how many items fit into an answer, by the tokens that an item has taken so far."""
+        return count_items_per_answer(self.request.generator.max_output_tokens, self.state.tokens_per_item)
+
+    def is_warming_up(self) -> bool:
+        """Return True while the first batch goes alone, to warm the provider's cache or to be approved."""
         state = self.state
-        return state.spending.expect(slots, state.tokens_per_item, state.usage)
+        single = self.request.batching.warm_up or (self.request.approve == "first_batch" and not state.approved)
+        return single and not state.has_first_answer
 
-    def waits(self) -> tuple[Waits, str]:
-        """What has to happen before another call starts, and that in words; both empty where one may start."""
-        own = self.own_waits()
-        if own[0] or self.fleet is None:
-            return own
-        return self.fleet.waits()
+    # Calls in flight -----------------------------------------------------------------------------------------------
 
-    def own_waits(self) -> tuple[Waits, str]:
-        """The same without its shards."""
+    def expect_tokens(self, slots: int) -> int:
+        """Return the tokens that a call for this number of slots may take."""
         state = self.state
-        if state.trouble is not None:
-            return "repair", f"{state.trouble.said}; mend it, then: starter.py resume {self.job.workflow_id}"
-        if state.paused:
-            return "person", "until resumed"
-        if state.until is not None:
-            return "quota", f"the endpoint's quota is spent until {_clock(state.until)}; it goes on by itself"
-        if self._unapproved():
-            return "approval", f"{self._unapproved()}; go on with: starter.py approve {self.job.workflow_id}"
-        budget = self.request.budget
-        if (budget.tokens or budget.usd) and state.plan is not None and state.schedule.startable():
-            short = state.spending.short_of(budget, state.usage, self.expected(self._next_size()))
-            if short:
-                return "budget", f"budget: {short}; raise-budget or finish"
-        return "", ""
+        return state.spending.expect_tokens(slots, state.tokens_per_item, state.usage)
 
-    def _unapproved(self) -> str:
-        if self.state.approved or self.ending:
-            return ""
-        if self.request.approve == "plan":
-            return "the plan waits for approval"
-        if self.request.approve == "first_batch" and self.state.warm:
-            return "the first batch waits for approval"
-        return ""
+    def reserve_budget(self, batch: Batch) -> None:
+        """Set aside what a batch's call may cost."""
+        self.state.spending.reserved[batch.name] = self.expect_tokens(len(batch.slots))
 
-    def _next_size(self) -> int:
-        schedule = self.state.schedule
-        size = len(schedule.ready[0].slots) if schedule.ready else schedule.sizes[schedule.next_batch]
-        return min(size, self.room()) if self.state.planned.resize else size
+    def start_task(self, batches: list[Batch], call_slots: int, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work`, which makes the calls of these batches and uses this number of call slots."""
+        self.calls_in_flight += call_slots
+        self.tasks[batches[0].name] = asyncio.create_task(work)
 
-    def alone(self) -> bool:
-        """Whether the first batch goes ahead of the others, to warm the provider's cache or to be looked at."""
-        state = self.state
-        first = self.request.batching.warm_up or (self.request.approve == "first_batch" and not state.approved)
-        return first and not state.warm
-
-    def reserve(self, batch: Batch) -> None:
-        """Set aside what a call may cost."""
-        self.state.spending.reserved[batch.name] = self.expected(len(batch.slots))
-
-    def started(self, batches: list[Batch], places: int, work: Coroutine[Any, Any, None]) -> None:
-        """Set batches going that take so many places."""
-        self.places += places
-        self.running[batches[0].name] = asyncio.create_task(work)
-
-    def ended(self, batches: list[Batch], places: int) -> None:
-        """They are not in flight any more, however that came."""
+    def end_task(self, batches: list[Batch], call_slots: int) -> None:
+        """Free the call slots and the reserved budget of these batches, whatever came of their calls."""
         for batch in batches:
             self.state.spending.reserved.pop(batch.name, None)
-        self.places -= places
-        del self.running[batches[0].name]
+        self.calls_in_flight -= call_slots
+        del self.tasks[batches[0].name]
 
-    def hold(self, failure: ApplicationError, resumed: int) -> bool:
-        """Whether this is a failure that a person, or the time, mends; then the run waits for that. `resumed` is the
-        state's count from before the call: a failure older than the last `resume` only means to try again."""
-        mendable, asleep = failure.type in MENDABLE, failure.type == ASLEEP and bool(failure.details)
-        if resumed == self.state.resumed and mendable:
-            self.state.trouble = Trouble(kind=failure.type or "", said=failure.message[:300])
-        elif resumed == self.state.resumed and asleep:
-            self.state.until = max(self.state.until or 0.0, float(failure.details[0]))
-        return mendable or asleep or failure.type == TURN
+    def on_batch_done(self) -> None:
+        """Publish the progress after a batch; a shard reports more rarely."""
+        self.publish_progress()
 
-    async def mended(self) -> None:
-        """Return when what holds the run is over, or the run is to end."""
-        while not self.ending and (self.state.trouble is not None or self.state.until is not None):
-            await self.awaken(self.state.until)
-
-    async def awaken(self, until: float | None, also: Callable[[], bool] = lambda: False) -> None:
-        """Wait for an end, for a change of what holds the run, for the time `until`, or for what else there is."""
-
-        def awake() -> bool:
-            return self.ending or self.state.until != until or (until is None and self.state.trouble is None) or also()
-
-        if until is None:
-            await workflow.wait_condition(awake)
-            return
-        left = timedelta(seconds=max(0.0, until - workflow.now().timestamp()))
-        try:
-            await workflow.wait_condition(awake, timeout=left, timeout_summary="the endpoint's quota resets")
-        except TimeoutError:
-            self.state.until = None  # the quota is whole again
-
-    def warn(self, warning: str) -> None:
-        """Tell the person, in the result and the Web UI."""
-        if len(self.state.warnings) < 50:
-            self.state.warnings.append(warning)
-
-    def progress(self) -> Progress:
-        """What the query answers."""
-        waits, why = self.waits()
-        return progress_query.progress(
-            self.state,
-            self.fleet.reports() if self.fleet else [],
-            workflow_id=workflow.info().workflow_id,
-            recipe=self.request.recipe,
-            stage=self.stage,
-            in_flight=self.places + (self.fleet.unheard() if self.fleet else 0),
-            concurrency=self.request.batching.concurrency,
-            waits=waits,
-            why=why,
-        )
-
-    def show(self, *, force: bool = False, ended: Result | None = None) -> None:
-        """Tell the Web UI and the list how far it is."""
-        progress = self.describe(ended)
-        if self.state.plan is not None and self.state.plan.search_attributes:
-            publish(self.state, progress, force=force, ended=ended)
-        self.logbook.note(progress)
-
-    def describe(self, ended: Result | None = None) -> Progress:
-        """Tell the run's page in the Web UI how far it is, and nobody else: this is no event."""
-        progress = self.progress()
-        page = Page(
-            state=self.state,
-            progress=progress,
-            request=self.request,
-            job=self.job,
-            namespace=workflow.info().namespace,
-            now=workflow.now(),
-            shards=self.fleet.rows() if self.fleet else (),
-            shards_waiting=len(self.fleet.waiting) if self.fleet else 0,
-            ended=ended,
-        )
-        workflow.set_current_details(details(page))
-        return progress
-
-    def settled(self) -> None:
-        """A batch is settled."""
-        self.show()
-
-    async def unbroken(self, work: Coroutine[Any, Any, T]) -> T:
-        """Finish this even if the run is cancelled meanwhile: what is there is bound all the same."""
+    async def finish_despite_cancel(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await `work` to its end even if the run is cancelled meanwhile, so that what is there is assembled."""
         task = asyncio.create_task(work)
         while True:
             try:
@@ -219,10 +124,130 @@ class Run:
             except asyncio.CancelledError:
                 self.cancelled = True
 
+    # What the run waits for ----------------------------------------------------------------------------------------
 
-def _clock(seconds: float) -> str:
-    """A time of day, in UTC, without asking the machine for its zone."""
-    days, rest = divmod(int(seconds), 86_400)
+    def describe_wait(self) -> tuple[Waits, str]:
+        """Return what must happen before another call starts, and a sentence on it; empty strings if one may start."""
+        wait = self.describe_own_wait()
+        if wait[0] or self.shards is None:
+            return wait
+        return self.shards.describe_wait()
+
+    def describe_own_wait(self) -> tuple[Waits, str]:
+        """Return what must happen before this workflow may start a call, whatever its shards wait for."""
+        state, run_id = self.state, self.job.workflow_id
+        if state.blocker is not None:
+            return "repair", f"{state.blocker.message}; fix it, then: {starter_command('resume', run_id)}"
+        if state.paused:
+            return "person", "until resumed"
+        if state.quota_resets_at is not None:
+            resets_at = _format_time_of_day(state.quota_resets_at)
+            return "quota", f"the endpoint's quota is spent until {resets_at}; the run then continues by itself"
+        approval = self._describe_missing_approval()
+        if approval:
+            return "approval", f"{approval}; continue with: {starter_command('approve', run_id)}"
+        budget = self.request.budget
+        if (budget.tokens or budget.usd) and state.plan is not None and state.schedule.has_startable():
+            shortage = state.spending.explain_shortage(budget, state.usage, self.expect_tokens(self._next_batch_size()))
+            if shortage:
+                return "budget", suggest_budget_commands(self.data, shortage)
+        return "", ""
+
+    def _describe_missing_approval(self) -> str:
+        if self.state.approved or self.ending:
+            return ""
+        if self.request.approve == "plan":
+            return "the plan waits for approval"
+        if self.request.approve == "first_batch" and self.state.has_first_answer:
+            return "the first batch waits for approval"
+        return ""
+
+    def _next_batch_size(self) -> int:
+        schedule = self.state.schedule
+        size = len(schedule.ready[0].slots) if schedule.ready else schedule.sizes[schedule.next_batch]
+        return min(size, self.estimate_items_per_answer()) if self.state.planned.resize else size
+
+    def pause_if_fixable(self, failure: ApplicationError, resume_count: int) -> bool:
+        """Pause the run if `failure` can be fixed from outside (a key, funds) or by time (a quota).
+
+        `resume_count` is the state's count when the call began: if the run was resumed since, the failure is stale and
+        does not pause it. Returns True if the batch must be requeued.
+        """
+        fixable = failure.type in FIXABLE_FAILURES
+        quota_spent = failure.type == QUOTA_SPENT and bool(failure.details)
+        if resume_count == self.state.resume_count and fixable:
+            self.state.blocker = Blocker(kind=failure.type or "", message=failure.message[:300])
+        elif resume_count == self.state.resume_count and quota_spent:
+            self.state.quota_resets_at = max(self.state.quota_resets_at or 0.0, float(failure.details[0]))
+        return fixable or quota_spent or failure.type == AWAITS_RATE_LIMIT
+
+    async def wait_until_fixed(self) -> None:
+        """Return when no failure and no spent quota pauses the run, or the run is to end."""
+        while not self.ending and (self.state.blocker is not None or self.state.quota_resets_at is not None):
+            await self.wait_for(self.state.quota_resets_at)
+
+    async def wait_for(self, quota_resets_at: float | None, until: Callable[[], bool] = lambda: False) -> None:
+        """Wait for the time `quota_resets_at`, a change of what pauses the run, the run's end, or `until`."""
+
+        def may_go_on() -> bool:
+            state = self.state
+            fixed = quota_resets_at is None and state.blocker is None
+            return self.ending or state.quota_resets_at != quota_resets_at or fixed or until()
+
+        if quota_resets_at is None:
+            await workflow.wait_condition(may_go_on)
+            return
+        timeout = timedelta(seconds=max(0.0, quota_resets_at - workflow.now().timestamp()))
+        try:
+            await workflow.wait_condition(may_go_on, timeout=timeout, timeout_summary="the endpoint's quota resets")
+        except TimeoutError:
+            self.state.quota_resets_at = None
+
+    # What people see -----------------------------------------------------------------------------------------------
+
+    def build_progress(self) -> Progress:
+        """Return the answer to the query `progress`."""
+        waits, why = self.describe_wait()
+        return progress_query.build_progress(
+            self.state,
+            self.shards.list_reports() if self.shards else [],
+            workflow_id=workflow.info().workflow_id,
+            recipe=self.request.recipe,
+            stage=self.stage,
+            in_flight=self.calls_in_flight + (self.shards.count_unreported_calls() if self.shards else 0),
+            concurrency=self.request.batching.concurrency,
+            waits=waits,
+            why=why,
+        )
+
+    def publish_progress(self, *, force: bool = False, result: Result | None = None) -> None:
+        """Update the run's page, its search attributes and MLflow. `result` is set when the run has ended."""
+        progress = self.update_page(result)
+        if self.state.plan is not None and self.state.plan.search_attributes:
+            publish_search_attributes(self.state, progress, force=force, result=result)
+        self.mlflow_log.log_if_due(progress)
+
+    def update_page(self, result: Result | None = None) -> Progress:
+        """Update only the run's page in the Web UI, which adds no event to the history."""
+        progress = self.build_progress()
+        page = Page(
+            state=self.state,
+            progress=progress,
+            request=self.request,
+            job=self.job,
+            namespace=workflow.info().namespace,
+            now=workflow.now(),
+            shards=self.shards.list_rows() if self.shards else (),
+            shards_waiting=len(self.shards.waiting) if self.shards else 0,
+            result=result,
+        )
+        workflow.set_current_details(render_run_page(page))
+        return progress
+
+
+def _format_time_of_day(seconds: float) -> str:
+    """Return a time of day in UTC, computed without the machine's time zone."""
+    day, second = divmod(int(seconds), 86_400)
     today = int(workflow.now().timestamp()) // 86_400
-    said = f"{rest // 3600:02d}:{rest % 3600 // 60:02d} UTC"
-    return said if days == today else f"{said} in {days - today} day(s)" if days > today + 1 else f"{said} tomorrow"
+    time = f"{second // 3600:02d}:{second % 3600 // 60:02d} UTC"
+    return time if day == today else f"{time} in {day - today} day(s)" if day > today + 1 else f"{time} tomorrow"

@@ -1,71 +1,76 @@
-"""A run's budget among its shards: each has a cap of its own, and together they never pass the run's."""
+"""A run's budget among its shards: each has a cap of its own, and together they never exceed the run's."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from quire.commands import starter_command
 from quire.progress import Waits
-from workflows.run.run import Run
-
-if TYPE_CHECKING:
-    from workflows.shards.tracker import Shard
+from workflows.state.run_data import RunData
+from workflows.state.shard_messages import ShardOrders, ShardReport
 
 MARGIN = 1.1
-"""A shard's first cap over what it is expected to take: what it leaves comes back when it ends."""
+"""A shard's first cap, relative to its expected use: what it leaves is free again when it ends."""
 
 
 @dataclass
 class Allowance:
-    """What is not spent and not allotted, in tokens and USD; None is no cap."""
+    """Tokens and US dollars that are neither spent nor allotted to a shard; None is no cap."""
 
-    run: Run
+    data: RunData
     tokens: int | None
     usd: float | None
 
     @staticmethod
-    def of(run: Run, shards: "Iterable[Shard]") -> "Allowance":
-        """What is free beside these shards."""
-        orders = [shard.given.orders for shard in shards if not shard.ended]
-        budget, usage = run.request.budget, run.state.usage
+    def calculate_remaining(data: RunData, orders: Iterable[ShardOrders]) -> "Allowance":
+        """Return what the run has left in addition to the caps in the `orders` of its active shards."""
+        caps = list(orders)
+        budget, usage = data.request.budget, data.state.usage
         tokens = usd = None
         if budget.tokens is not None:
-            spent = usage.prompt_tokens + usage.completion_tokens
-            tokens = budget.tokens - spent - sum(one.tokens or 0 for one in orders)
+            tokens = budget.tokens - usage.tokens - sum(cap.tokens or 0 for cap in caps)
         if budget.usd is not None:
-            usd = budget.usd - (usage.cost_usd or 0.0) - sum(one.usd or 0.0 for one in orders)
-        return Allowance(run, tokens, usd)
+            usd = budget.usd - (usage.cost_usd or 0.0) - sum(cap.usd or 0.0 for cap in caps)
+        return Allowance(data, tokens, usd)
 
-    def first(self, batches: int, slots: int) -> "Allowance | None":
-        """The cap of a new shard of so many batches and slots, no more than what is free; None where that would not do
-        for one call."""
-        state = self.run.state
-        one = state.spending.expect(-(-slots // batches), state.tokens_per_item, state.usage)
-        return self._of(int(one * batches * MARGIN), one)
+    def choose_initial_cap(self, batches: int, slots: int) -> "Allowance | None":
+        """Return the cap of a new shard; None if too little is left for a single call."""
+        state = self.data.state
+        tokens_per_call = state.spending.expect_tokens(-(-slots // batches), state.tokens_per_item, state.usage)
+        return self._choose_cap(int(tokens_per_call * batches * MARGIN), tokens_per_call)
 
-    def more(self, shard: "Shard") -> "Allowance | None":
-        """What a shard that has spent its cap may have beyond it."""
-        if shard.report is None or shard.report.waits != "budget" or shard.ended:
+    def choose_additional_cap(self, report: ShardReport | None, *, ended: bool) -> "Allowance | None":
+        """Return what a shard that has spent its cap gets in addition; None for other shards, or if nothing is left."""
+        if report is None or report.waits != "budget" or ended:
             return None
-        state = self.run.state
-        return self._of(int(shard.report.wanted * MARGIN), state.spending.expect(1, state.tokens_per_item, state.usage))
+        return self._choose_cap(int(report.tokens_wanted * MARGIN), _expect_smallest_call(self.data))
 
-    def _of(self, wanted: int, least: int) -> "Allowance | None":
-        rate = self._rate()
-        if (self.tokens is not None and self.tokens < least) or (self.usd is not None and self.usd < least * rate):
+    def _choose_cap(self, expected: int, minimum: int) -> "Allowance | None":
+        """Return up to `expected` tokens of what is left; None if that is less than `minimum`."""
+        price = self.data.state.spending.blend_price(self.data.state.usage)
+        if (self.tokens is not None and self.tokens < minimum) or (self.usd is not None and self.usd < minimum * price):
             return None
-        tokens = None if self.tokens is None else min(self.tokens, wanted)
-        usd = None if self.usd is None else min(self.usd, wanted * rate) if rate else self.usd
-        return Allowance(self.run, tokens, usd)
+        tokens = None if self.tokens is None else min(self.tokens, expected)
+        usd = None if self.usd is None else min(self.usd, expected * price) if price else self.usd
+        return Allowance(self.data, tokens, usd)
 
-    def _rate(self) -> float:
-        usage = self.run.state.usage
-        spent = usage.prompt_tokens + usage.completion_tokens
-        return usage.cost_usd / spent if usage.cost_usd and spent else self.run.state.spending.usd_per_token or 0.0
 
-    def short(self) -> tuple[Waits, str]:
-        """Why no shard may start, in words; empty where one may."""
-        state = self.run.state
-        said = state.spending.short_of(
-            self.run.request.budget, state.usage, state.spending.expect(1, state.tokens_per_item, state.usage)
-        )
-        return ("budget", f"budget: {said}; raise-budget or finish") if said else ("", "")
+def describe_shortage(data: RunData) -> tuple[Waits, str]:
+    """Return why the run's budget allows no further shard; empty strings if it does."""
+    state = data.state
+    shortage = state.spending.explain_shortage(data.request.budget, state.usage, _expect_smallest_call(data))
+    return ("budget", suggest_budget_commands(data, shortage)) if shortage else ("", "")
+
+
+def suggest_budget_commands(data: RunData, shortage: str) -> str:
+    """Return the sentence about a spent budget, with the commands that raise it or end the run."""
+    budget, run_id = data.request.budget, data.job.workflow_id
+    tokens = ("--tokens", "N") if budget.tokens is not None else ()
+    usd = ("--usd", "X") if budget.usd is not None else ()
+    raise_budget = starter_command("raise-budget", run_id, *tokens, *usd)
+    return f"budget: {shortage}; {raise_budget}, or {starter_command('finish', run_id)}"
+
+
+def _expect_smallest_call(data: RunData) -> int:
+    """Return the tokens that a call for a single slot may take."""
+    state = data.state
+    return state.spending.expect_tokens(1, state.tokens_per_item, state.usage)

@@ -1,4 +1,4 @@
-"""What a shard is given of a run's state, and what the run takes back from it."""
+"""Split a shard's state off a run's, and merge a shard's result into it."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -10,80 +10,84 @@ from quire.outcome import Usage
 from quire.progress import BatchCounts, Group
 from quire.schedule import Schedule
 from quire.slots import Batch
-from workflows.state.shard_messages import Ended
+from workflows.state.shard_messages import ShardResult
 from workflows.state.state import State
 
 
-def part(state: State, batches: Sequence[Batch], lanes: Mapping[int, int]) -> tuple[State, list[int]]:
-    """The state of a shard that makes these batches, and which groups it holds parts of. `lanes` tells the lane of
-    each planned batch that is in one."""
+def split_state(state: State, batches: Sequence[Batch], lane_of: Mapping[int, int]) -> tuple[State, list[int]]:
+    """Return the state of a shard that generates these batches, and the positions of the groups that it has parts of.
+
+    `lane_of` names the lane of each planned batch that is in a lane. What only this shard needs leaves the run's state.
+    """
     roots = {batch.root for batch in batches}
-    numbers = [number for batch in batches for number in batch.slots]
+    slots = [number for batch in batches for number in batch.slots]
     schedule = Schedule(after=state.schedule.after)
-    schedule.line_up(batches)
-    if schedule.lanes:
-        mine = {lanes[root] for root in roots if root in lanes}
-        schedule.files = {root: names for root, names in state.schedule.files.items() if lanes.get(root) in mine}
+    schedule.load_shard(batches)
+    if schedule.has_lanes:
+        lanes = {lane_of[root] for root in roots if root in lane_of}
+        schedule.lane_files = {
+            root: names for root, names in state.schedule.lane_files.items() if lane_of.get(root) in lanes
+        }
     plan = state.planned.model_copy(
-        update={"sizes": [], "after": [], "groups": [], "preparations": [], "warnings": [], "taken_over": None}
+        update={"sizes": [], "after": [], "groups": [], "preparations": [], "warnings": [], "earlier_run": None}
         | {"search_attributes": False, "request": None}
     )
     ends = list(accumulate(group.target for group in state.groups))
-    held = Counter(bisect_right(ends, number - 1) for number in numbers) if ends else Counter[int]()
-    positions = sorted(held)
-    part = State(
+    slots_of_group = Counter(bisect_right(ends, number - 1) for number in slots) if ends else Counter[int]()
+    positions = sorted(slots_of_group)
+    shard_state = State(
         plan=plan,
         started=state.started,
         schedule=schedule,
         prepared=True,
-        target=len(numbers),
+        target=len(slots),
         batches=BatchCounts(planned=state.batches.planned),
-        partly={root: count for root, count in state.partly.items() if root in roots},
-        recounted=[root for root in state.recounted if root in roots],
-        groups=[Group(name=state.groups[at].name, target=held[at]) for at in positions],
-        spans=[ends[at] for at in positions],
+        filled_by_batch={root: count for root, count in state.filled_by_batch.items() if root in roots},
+        to_recount=[root for root in state.to_recount if root in roots],
+        groups=[Group(name=state.groups[at].name, target=slots_of_group[at]) for at in positions],
+        group_ends=[ends[at] for at in positions],
         rounds=state.rounds,
-        checks=state.checks,
-        retries=state.retries,
+        duplicate_checks=state.duplicate_checks,
+        retry_count=state.retry_count,
         spending=Spending(
-            prompt_tokens=state.spending.expect(0, 0, state.usage), usd_per_token=state.spending.usd_per_token
+            prompt_tokens=state.spending.expect_tokens(0, 0, state.usage), usd_per_token=state.spending.usd_per_token
         ),
-        seconds_a_call=state.seconds_a_call,
+        seconds_per_call=state.seconds_per_call,
         calls_timed=min(1, state.calls_timed),
         tokens_per_item=state.tokens_per_item,
-        warm=True,
+        has_first_answer=True,
         approved=True,
     )
-    state.partly = {root: count for root, count in state.partly.items() if root not in roots}
-    state.recounted = [root for root in state.recounted if root not in roots]
-    return part, positions
+    state.filled_by_batch = {root: count for root, count in state.filled_by_batch.items() if root not in roots}
+    state.to_recount = [root for root in state.to_recount if root not in roots]
+    return shard_state, positions
 
 
-def absorb(state: State, ended: Ended, positions: Sequence[int]) -> None:
-    """Take over what a shard came to."""
-    state.items += ended.items
-    state.failed = sorted([*state.failed, *ended.failed_slots], key=lambda slot: slot.slot)
-    state.batches.completed += ended.completed
-    state.batches.failed += ended.given_up
-    state.batches_failed += ended.batches_failed
-    state.partly |= ended.partly
-    state.recounted += ended.recounted
-    state.rounds = max(state.rounds, ended.rounds)
-    state.fallbacks += ended.fallbacks
-    state.reused += ended.reused
-    state.simulated = state.simulated or ended.simulated
-    state.usage = state.usage.plus(ended.usage)
-    for name, used in ended.models.items():
-        state.models[name] = state.models.get(name, Usage()).plus(used)
-    for position, part in zip(positions, ended.groups, strict=True):
+def merge_shard_result(state: State, result: ShardResult, positions: Sequence[int]) -> None:
+    """Add an ended shard's result to the run's state; `positions` are those of its groups among the run's."""
+    state.items += result.items
+    state.failed = sorted([*state.failed, *result.failed_slots], key=lambda slot: slot.slot)
+    state.batches.completed += result.batches_completed
+    state.batches.failed += result.batches_failed
+    state.failed_batches += result.failed_batches
+    state.filled_by_batch |= result.filled_by_batch
+    state.to_recount += result.to_recount
+    state.rounds = max(state.rounds, result.rounds)
+    state.fallbacks += result.fallbacks
+    state.reused += result.reused
+    state.simulated = state.simulated or result.simulated
+    state.usage = state.usage.plus(result.usage)
+    for name, usage in result.models.items():
+        state.models[name] = state.models.get(name, Usage()).plus(usage)
+    for position, part in zip(positions, result.groups, strict=True):
         group = state.groups[position]
-        group.count(part)
+        group.add(part)
         if group.items == group.target and group.ended_at is None:
             group.ended_at = state.items
-    state.schedule.files |= ended.files
-    state.schedule.take_back(ended.left)
-    state.warnings += [said for said in ended.warnings if said not in state.warnings][
-        : max(0, 50 - len(state.warnings))
-    ]
-    state.tokens_per_item, state.seconds_a_call = ended.tokens_per_item, ended.seconds_a_call
-    state.calls_timed = max(state.calls_timed, ended.calls_timed)
+    state.schedule.lane_files |= result.lane_files
+    state.schedule.requeue_all(result.unsent)
+    for warning in result.warnings:
+        if warning not in state.warnings:
+            state.add_warning(warning)
+    state.tokens_per_item, state.seconds_per_call = result.tokens_per_item, result.seconds_per_call
+    state.calls_timed = max(state.calls_timed, result.calls_timed)

@@ -1,107 +1,117 @@
-"""A very large run's shards, and what is seen of them."""
+"""A very large run's shards: which wait, which are active, and what they report."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from temporalio.workflow import ChildWorkflowHandle
 
-from quire import sharding
 from quire.progress import BatchState, Waits
 from quire.schedule import Schedule
-from workflows.display.web_ui_page import ShardRow
-from workflows.run.run import Run
-from workflows.shards.budget_split import Allowance
-from workflows.state.shard_messages import Ended, Orders, Report, ShardInput
+from quire.sharding import BatchRanges, ShardPlan
+from workflows.shards.budget_split import Allowance, describe_shortage, suggest_budget_commands
+from workflows.state.run_data import RunData
+from workflows.state.shard_messages import ShardInput, ShardOrders, ShardReport, ShardResult, ShardRow
 
 
 @dataclass
 class Shard:
-    """One shard as the run sees it."""
+    """A shard as the run sees it."""
 
-    given: ShardInput
-    """Without its batches: eight shards' would be a tenth of the worker's memory."""
-    batches: str
-    """The schedule that it is given, as JSON."""
+    input: ShardInput
+    """Without its batches: those of eight shards would be a tenth of the worker's memory."""
+    schedule_json: str
+    """Its first schedule, packed for the same reason."""
     summary: str
-    stretches: sharding.Stretches
-    """Planned batches that it holds."""
-    handle: ChildWorkflowHandle[object, Ended] | None = None
-    report: Report | None = None
-    raised: Orders | None = None
-    """Its orders with higher caps, to be sent."""
+    planned: BatchRanges
+    """Planned batches that the shard holds."""
+    handle: ChildWorkflowHandle[object, ShardResult] | None = None
+    report: ShardReport | None = None
+    raised_orders: ShardOrders | None = None
+    """Orders with higher caps, to be sent."""
     ended: bool = False
     tries: int = 0
     task: asyncio.Task[None] | None = None
 
-    def schedule(self) -> Schedule:
-        """Its batches, as they were when it began."""
-        return Schedule.model_validate_json(self.batches)
+    def load_schedule(self) -> Schedule:
+        """Return the schedule that the shard began with."""
+        return Schedule.model_validate_json(self.schedule_json)
 
 
-@dataclass
 class Shards:
     """The shards of one pass over the open batches."""
 
-    run: Run
-    waiting: list[sharding.Piece] = field(default_factory=list[sharding.Piece])
-    active: dict[int, Shard] = field(default_factory=dict[int, Shard])
+    def __init__(self, data: RunData) -> None:
+        self.data = data
+        self.waiting: list[ShardPlan] = []
+        """Shards that have not been started."""
+        self.active: dict[int, Shard] = {}
 
-    def id_of(self, shard: Shard) -> str:
-        """The shard's workflow id."""
-        return f"{self.run.job.workflow_id}/shard-{shard.given.number:03d}"
+    def build_shard_id(self, shard: Shard) -> str:
+        """Return the shard's workflow id."""
+        return f"{self.data.job.workflow_id}/shard-{shard.input.number:03d}"
 
-    def states(self) -> dict[int, BatchState]:
-        """Where the planned batches are that shards have or wait to get."""
-        found: dict[int, BatchState] = {}
-        stretches = [(shard.stretches, True) for shard in self.active.values()]
-        pieces = [(piece.stretches, False) for piece in self.waiting]
-        for piece, begun in [*stretches, *pieces]:
-            state: BatchState = "GENERATING" if begun else "PENDING"
-            found.update((number, state) for first, last in piece for number in range(first, last + 1))
-        return found
+    def record_report(self, report: ShardReport) -> None:
+        """Keep a shard's latest report."""
+        shard = self.active.get(report.number)
+        if shard is not None:
+            shard.report = report
 
-    def reports(self) -> list[tuple[Report, list[int]]]:
-        """The last report of each shard at work, and which groups it tells of."""
+    def list_reports(self) -> list[tuple[ShardReport, list[int]]]:
+        """Return the last report of each active shard, with the positions of the groups in it."""
         return [
-            (shard.report, shard.given.groups)
+            (shard.report, shard.input.group_positions)
             for shard in self.active.values()
-            if shard.report is not None and not shard.ended  # else it is in the run's own counts
+            if shard.report is not None and not shard.ended  # the run's own counts include an ended shard
         ]
 
-    def unheard(self) -> int:
-        """Calls that may be in flight in shards which have told nothing yet."""
-        return sum(shard.given.orders.share for shard in self.active.values() if not (shard.report or shard.ended))
+    def list_batch_states(self) -> dict[int, BatchState]:
+        """Return the state of each planned batch that an active or waiting shard holds, by number."""
+        states: dict[int, BatchState] = {}
+        active: list[tuple[BatchRanges, BatchState]] = [(shard.planned, "GENERATING") for shard in self.active.values()]
+        waiting: list[tuple[BatchRanges, BatchState]] = [(plan.planned, "PENDING") for plan in self.waiting]
+        for planned, state in [*active, *waiting]:
+            states.update((number, state) for first, last in planned for number in range(first, last + 1))
+        return states
 
-    def rows(self) -> list[ShardRow]:
-        """The shards at work, for the run's page."""
+    def list_rows(self) -> list[ShardRow]:
+        """Return the active shards for the run's page."""
         return [
-            ShardRow(shard.given.number, self.id_of(shard), shard.given.state.target, shard.report)
+            ShardRow(shard.input.number, self.build_shard_id(shard), shard.input.state.target, shard.report)
             for shard in self.active.values()
             if not shard.ended
         ]
 
-    def waits(self) -> tuple[Waits, str]:
-        """What has to happen before any shard goes on; both empty where one does."""
-        said: list[tuple[Waits, str]] = [
+    def count_unreported_calls(self) -> int:
+        """Return how many calls may be in flight in shards that have reported nothing yet."""
+        return sum(shard.input.orders.call_slots for shard in self.active.values() if not (shard.report or shard.ended))
+
+    def calculate_remaining_budget(self) -> Allowance:
+        """Return what the run may spend in addition to the caps of its active shards."""
+        return Allowance.calculate_remaining(
+            self.data, (shard.input.orders for shard in self.active.values() if not shard.ended)
+        )
+
+    def describe_wait(self) -> tuple[Waits, str]:
+        """Return what must happen before any shard continues, and a sentence on it; empty strings if one does."""
+        waits: list[tuple[Waits, str]] = [
             (shard.report.waits, shard.report.why) for shard in self.active.values() if shard.report is not None
         ]
-        repair = next((one for one in said if one[0] == "repair"), None)
+        repair = next((wait for wait in waits if wait[0] == "repair"), None)
         if repair is not None:
             return repair
-        if said and len(said) == len(self.active) and all(waits for waits, _ in said):
-            return said[0] if said[0][0] != "budget" else ("budget", self._spent())
-        return Allowance.of(self.run, self.active.values()).short() if self.waiting and not self.active else ("", "")
+        if waits and len(waits) == len(self.active) and all(kind for kind, _ in waits):
+            return waits[0] if waits[0][0] != "budget" else ("budget", self._describe_spent_budget())
+        return describe_shortage(self.data) if self.waiting and not self.active else ("", "")
 
-    def _spent(self) -> str:
-        """That the budget is spent, in words: the shards' own caps are no matter of a person's."""
-        usage = self.run.state.usage
-        for report, _ in self.reports():
+    def _describe_spent_budget(self) -> str:
+        """Return the sentence on the run's budget: the shards' own caps do not concern a person."""
+        usage = self.data.state.usage
+        for report, _ in self.list_reports():
             usage = usage.plus(report.usage)
-        budget, parts = self.run.request.budget, list[str]()
+        budget, parts = self.data.request.budget, list[str]()
         if budget.tokens is not None:
-            parts.append(f"{usage.prompt_tokens + usage.completion_tokens} of {budget.tokens} tokens")
+            parts.append(f"{usage.tokens:,} of {budget.tokens:,} tokens")
         if budget.usd is not None:
-            parts.append(f"${usage.cost_usd or 0.0:.4f} of ${budget.usd:g}")
-        return (
-            f"budget: {' and '.join(parts)} are spent, and the rest is less than another call; raise-budget or finish"
-        )
+            parts.append(f"${usage.cost_usd or 0.0:.4f} of ${budget.usd:,.15g}")
+        spent = f"{' and '.join(parts)} are spent, and the rest is less than another call"
+        return suggest_budget_commands(self.data, spent)

@@ -1,4 +1,6 @@
-"""What a run and its shards say to each other: counts and orders, never text."""
+"""Orders and reports between a run and its shards: counts, never text."""
+
+from dataclasses import dataclass
 
 from pydantic import BaseModel
 
@@ -9,48 +11,48 @@ from quire.progress import Group, Waits
 from workflows.state.state import State
 
 
-class Orders(BaseModel):
-    """All that a shard is to go by from now on."""
+class ShardOrders(BaseModel):
+    """Everything that a run tells a shard to obey from now on."""
 
-    share: int
-    """Its calls in flight."""
-    width: int
-    """Those of the whole run."""
+    call_slots: int
+    """Calls that the shard may have in flight."""
+    concurrency: int
+    """Calls that the whole run may have in flight."""
     paused: bool = False
-    resumed: int = 0
-    """How often somebody has said that things are mended."""
-    stopped: str | None = None
-    retries: int = 0
+    resume_count: int = 0
+    """How often the run was resumed after a pause or a fix."""
+    stop_reason: str | None = None
+    retry_count: int = 0
     """How often failed slots were opened again by hand."""
     tokens: int | None = None
-    """What it may spend; None is no cap."""
+    """Tokens that the shard may spend; None is no cap."""
     usd: float | None = None
+    """US dollars that the shard may spend; None is no cap."""
 
 
 class ShardInput(BaseModel):
-    """One shard: what it is to make, and how it goes about it."""
+    """A shard's part of the run's state, and its first orders."""
 
     job: Job
     number: int
     state: State
-    orders: Orders
-    groups: list[int] = []
-    """Which of the run's groups those of its state are, by position."""
-    batches: int
-    marks: int
-    """Reports that it sends while it goes on."""
-    marked: int = 0
+    orders: ShardOrders
+    group_positions: list[int] = []
+    """Positions of the shard's groups among the run's groups."""
+    batch_count: int
+    report_steps: int
+    """Reports to be sent over the shard's whole length."""
+    steps_reported: int = 0
 
 
-class Report(BaseModel):
-    """How far a shard is."""
+class ShardReport(BaseModel):
+    """A shard's progress."""
 
     number: int
     items: int
     failed: int
-    completed: int
-    given_up: int
-    """Batches that failed."""
+    batches_completed: int
+    batches_failed: int
     in_flight: int
     rounds: int
     usage: Usage
@@ -61,26 +63,38 @@ class Report(BaseModel):
     simulated: bool
     waits: Waits
     why: str
-    wanted: int
-    """Tokens that what is left may take."""
-    stopped: str | None
-    fatal: str | None
+    tokens_wanted: int
+    """Tokens that the open slots may take."""
+    stop_reason: str | None
+    """Why the shard itself stopped; None if it was told to stop."""
+    fatal_failure: str | None
 
 
-class Ended(Report):
-    """What a shard came to."""
+class ShardResult(ShardReport):
+    """Everything that the run takes over from an ended shard."""
 
     failed_slots: Reasons
-    batches_failed: Sizes
-    left: Batches
+    failed_batches: Sizes
+    unsent: Batches
     """Batches that were not sent, or sent and not answered."""
-    files: dict[int, list[str]]
+    lane_files: dict[int, list[str]]
     """In lanes: the batches that filled slots, by planned batch."""
-    partly: dict[int, int]
-    recounted: list[int]
+    filled_by_batch: dict[int, int]
+    to_recount: list[int]
     warnings: list[str]
     tokens_per_item: int
-    seconds_a_call: float
+    seconds_per_call: float
     calls_timed: int
-    retries: int = 0
-    """How often it had opened failed slots again by hand."""
+    retry_count: int = 0
+    """How often the shard had opened failed slots again by hand."""
+
+
+@dataclass(frozen=True)
+class ShardRow:
+    """An active shard as the run's page shows it."""
+
+    number: int
+    workflow_id: str
+    target: int
+    report: ShardReport | None
+    """The last report; None before the first."""

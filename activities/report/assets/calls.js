@@ -1,11 +1,11 @@
 "use strict";
-// What the calls tell: when each ran, how the items came, what each batch took.
+// The charts and tables of the calls: when each ran, how many items there were by then, what each batch used.
 
 const TABLE_ROWS = 50;
 const MOST_BARS = 100;
 const MOST_POINTS = 2000;
 const KINDS = [
-  ["filled", "all its slots filled"], ["part", "some slots open"], ["none", "nothing good came"],
+  ["filled", "all its slots filled"], ["part", "some slots open"], ["none", "no slot filled"],
   ["reused", "reused: paid for earlier"],
 ];
 

@@ -1,5 +1,5 @@
 "use strict";
-// uPlot in this page's clothes: thin rules, the page's colours, redrawn when the width or the scheme changes.
+// uPlot in this page's style: thin rules, the page's colours, redrawn when the width or the colour scheme changes.
 
 const CHARTS = [];
 const STEPS = [0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400, 172800, 604800];
@@ -19,7 +19,7 @@ function axes(across, up) {
   ];
 }
 
-/** Draw what `plan()` says into an element, and again when it must look different. `label` is told to who cannot see. */
+/** Draw the chart that `plan()` returns into an element, and redraw it when it must change. Screen readers get `label`. */
 function chart(place, label, plan) {
   place.setAttribute("role", "img");
   place.setAttribute("aria-label", label);

@@ -1,5 +1,5 @@
 "use strict";
-// The packed rows of the page, unpacked block by block when they are asked for.
+// The packed rows of the page, unpacked block by block on demand.
 
 const KEPT_BLOCKS = 12;
 

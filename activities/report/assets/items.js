@@ -1,9 +1,9 @@
 "use strict";
-// The items themselves: a page of them at a time, found by words, state, source and group.
+// The list of items, a page at a time, filtered by words, state, source and group.
 
 const PAGE = 20;
 const STATES = [
-  ["", "any"], ["filled", "filled"], ["failed", "failed"], ["open", "not filled yet"], ["again", "took more than one call"], ["twin", "was a duplicate"],
+  ["", "any"], ["filled", "filled"], ["failed", "failed"], ["open", "not filled yet"], ["again", "took more than one call"], ["duplicate", "was a duplicate"],
 ];
 const SOURCES = [["", "anything"], ["model", "the model"], ["fallback", "a template"]];
 const GIST = ["title", "name", "question", "user", "inputs", "text"];
@@ -19,7 +19,7 @@ const wanted = () => ({
   group: at("find-group") ? at("find-group").value : "",
 });
 
-/** Every text and number that a value holds. */
+/** Yield every text and number in a value. */
 function* textsOf(value) {
   if (value === null || value === undefined) return;
   if (typeof value === "object") for (const part of Object.values(value)) yield* textsOf(part);
@@ -29,7 +29,7 @@ function* textsOf(value) {
 function matches(row, want, needle) {
   if (want.group !== "" && row.group !== Number(want.group)) return false;
   if (want.source && row.source !== want.source) return false;
-  if (want.state === "again" ? row.calls.length < 2 : want.state === "twin" ? !row.twins.length : want.state && row.state !== want.state) return false;
+  if (want.state === "again" ? row.calls.length < 2 : want.state === "duplicate" ? !row.duplicates.length : want.state && row.state !== want.state) return false;
   if (!needle) return true;
   for (const part of [row.key, row.reason, row.item]) for (const text of textsOf(part)) if (text.toLowerCase().includes(needle)) return true;
   return false;
@@ -90,7 +90,7 @@ async function show(page, looking = false) {
   at("list").ariaBusy = "false";
 }
 
-/** A text, with what was searched for marked. */
+/** Return a text in which the search words are marked. */
 function marked(text, words) {
   const parts = [];
   const low = text.toLowerCase(), needle = words.toLowerCase();
@@ -114,7 +114,7 @@ function gistOf(row) {
 }
 
 function entry(row, words) {
-  const story = [row.state === "open" ? "not filled yet" : row.state, row.source === "fallback" ? "from a template" : "", row.calls.length > 1 ? `${row.calls.length} calls` : "", row.twins.length ? "was a duplicate" : ""];
+  const story = [row.state === "open" ? "not filled yet" : row.state, row.source === "fallback" ? "from a template" : "", row.calls.length > 1 ? `${row.calls.length} calls` : "", row.duplicates.length ? "was a duplicate" : ""];
   const tone = row.state === "failed" ? "bad" : row.state === "filled" ? "good" : "";
   const summary = made("summary", {},
     made("span", { class: "key" }, ...marked(row.key, words)),
@@ -133,14 +133,14 @@ function whole(row, words) {
   parts.push(made("h3", {}, "Asked for"), made("p", { class: "value" }, row.brief));
   const lines = [
     ...row.calls.map(([batch, tried, came, finish]) => `batch ${batch}, try ${tried}: ${came} (${finish})`),
-    ...row.twins.map(([round, of, likeness]) => `round ${round}: rejected, like ${of}${likeness === null ? "" : ` (${likeness})`}`),
+    ...row.duplicates.map(([round, of, likeness]) => `round ${round}: rejected, like ${of}${likeness === null ? "" : ` (${likeness})`}`),
     ...(row.item ? [row.source === "fallback" ? "filled from a template; no model wrote it" : `made by ${row.model} in batch ${row.batch}, try ${row.try}`] : []),
   ];
   parts.push(made("h3", {}, "How it came"), made("ul", { class: "story" }, ...lines.map((line) => made("li", {}, line))));
   return made("div", {}, ...parts);
 }
 
-/** A value as a person reads it: fields as terms, lists as lists, texts as they are. */
+/** Return a value in a readable way: fields as terms, lists as lists, texts as they are. */
 function valueOf(value, words) {
   if (Array.isArray(value)) {
     return made(value.some((part) => part !== null && typeof part === "object") ? "ol" : "ul", {}, ...value.map((part) => made("li", {}, valueOf(part, words))));

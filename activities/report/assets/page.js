@@ -1,5 +1,5 @@
 "use strict";
-// All parts of the page, in the order in which they are wanted.
+// Start all parts of the page, the most visible first.
 
 async function begin() {
   await showSlots();

@@ -1,5 +1,5 @@
 "use strict";
-// Elements, numbers and colours: what all parts of the page need.
+// Elements, numbers and colours for all parts of the page.
 
 /** Make an element; texts go in as texts, never as markup. */
 function made(name, attributes = {}, ...children) {

@@ -2,25 +2,25 @@
 # Written by:  uv run starter.py completion bash
 
 _quire() {
-    local word ours= found
+    local word is_ours= completion
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-        [[ $word == *starter.py && $word -ef @ROOT@/starter.py ]] && ours=1 && break
+        [[ $word == *starter.py && $word -ef @ROOT@/starter.py ]] && is_ours=1 && break
     done
-    if [[ -z $ours ]]; then
-        _quire_other "$@"
+    if [[ -z $is_ours ]]; then
+        _quire_pass_on "$@"
         return
     fi
     COMPREPLY=()
-    while IFS= read -r found; do
-        COMPREPLY+=("$found")
+    while IFS= read -r completion; do
+        COMPREPLY+=("$completion")
     done < <(PYTHONPATH=@ROOT@ @PYTHON@ -m runtime.cli.shell_completion bash "${COMP_LINE:0:COMP_POINT}" "${COMP_WORDS[COMP_CWORD]}" 2>/dev/null)
     [[ ${COMPREPLY[0]} == files ]] || compopt +o default +o bashdefault 2>/dev/null
     compopt -o nosort 2>/dev/null
     COMPREPLY=("${COMPREPLY[@]:1}")
 }
 
-# What completed this command before us still does where the line is not about this starter.py.
-_quire_other() {
+# Lines that are not about this starter.py are completed by what completed the command before.
+_quire_pass_on() {
     local before="_quire_before_${1##*/}"
     [[ -n ${!before} ]] && "${!before}" "$@"
 }

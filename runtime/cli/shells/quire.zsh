@@ -7,22 +7,22 @@ typeset -gA _quire_before
 _quire() {
     local -i at=${words[(i)*starter.py]}
     if (( at >= CURRENT )) || [[ ! ${(Q)words[at]} -ef @ROOT@/starter.py ]]; then
-        # What completed this command before us still does where the line is not about this starter.py.
+        # Lines that are not about this starter.py are completed by what completed the command before.
         ${_quire_before[$service]:-_default} "$@"
         return
     fi
-    local -a said=("${(@f)$(PYTHONPATH=@ROOT@ @PYTHON@ -m runtime.cli.shell_completion zsh "${(@Q)words[at+1,CURRENT]}" 2>/dev/null)}")
-    if [[ $said[1] == files ]]; then
+    local -a rows=("${(@f)$(PYTHONPATH=@ROOT@ @PYTHON@ -m runtime.cli.shell_completion zsh "${(@Q)words[at+1,CURRENT]}" 2>/dev/null)}")
+    if [[ $rows[1] == files ]]; then
         _files
         return
     fi
-    shift said
-    local -a names=("${(@)said%%$'\t'*}") shown=()
+    shift rows
+    local -a names=("${(@)rows%%$'\t'*}") shown=()
     local row
-    for row in $said; do
+    for row in $rows; do
         if [[ -n ${row#*$'\t'} ]]; then shown+=("${row%%$'\t'*}  -- ${row#*$'\t'}"); else shown+=("${row%%$'\t'*}"); fi
     done
-    (( $#said )) && compadd -l -V quire -d shown -a names
+    (( $#rows )) && compadd -l -V quire -d shown -a names
 }
 
 () {

@@ -1,0 +1,9 @@
+"""Starts the embedded server at the home and the port of the environment."""
+
+import asyncio
+
+from runtime.temporal import embedded_server
+from runtime.temporal.settings import get_server_home, get_server_port
+
+if __name__ == "__main__":
+    asyncio.run(embedded_server.start_server(get_server_home(), get_server_port()))
