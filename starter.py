@@ -8,6 +8,7 @@ from cyclopts import CycloptsError
 
 from runtime.cli.app import build_command_line
 from runtime.errors import SetupError
+from runtime.text.guarded_streams import guard_output
 from runtime.worker.current_process import exit_now
 
 if TYPE_CHECKING:
@@ -31,21 +32,32 @@ def __getattr__(name: str) -> Any:
 
 def main() -> int:
     """Run the command that `sys.argv` names and return its exit code. A mistake of the caller is printed as a sentence,
-    with exit code 2, never as a traceback."""
+    with exit code 2, never as a traceback; the traceback of an error that nobody expected is written to a file."""
     gc.set_threshold(GC_THRESHOLD)
+    with guard_output():
+        return _run_command()
+
+
+def _run_command() -> int:
     try:
-        code = build_command_line()(sys.argv[1:], exit_on_error=False, result_action="return_value")
+        code = build_command_line()(sys.argv[1:], print_error=False, exit_on_error=False, result_action="return_value")
     except SetupError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except CycloptsError:
-        return 2  # cyclopts has printed it
+    except CycloptsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         return 1
     except OSError as error:  # a full disk, a folder that cannot be written
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except Exception as error:
+        from runtime.worker.crash_file import write_crash_file  # with imports that the command line does not need
+
+        print(f"error: {write_crash_file(error)}", file=sys.stderr)
         return 1
     return code if isinstance(code, int) else 0
 

@@ -11,6 +11,8 @@ from runtime import logs
 from runtime.errors import SetupError
 from runtime.temporal.connection import open_connection
 from runtime.temporal.settings import TASK_QUEUE
+from runtime.text.guarded_streams import guard_output
+from runtime.worker.crash_file import write_crash_file
 from runtime.worker.current_process import exit_now, limit_malloc_arenas
 from runtime.worker.host import DRAIN_TIME, host_worker
 from runtime.worker.process_pool import MAX_PROCESSES, stop_when_stdin_closes, supervise_processes
@@ -45,18 +47,31 @@ def _parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-if __name__ == "__main__":
-    arguments = _parse_arguments()
+def _run_worker(arguments: argparse.Namespace) -> int:
+    """Run one worker or several, and return the exit code."""
     if arguments.processes:
         command = [sys.executable, str(Path(__file__).absolute()), "--until-stdin-closes"]
-        exit_now(asyncio.run(supervise_processes(arguments.processes, command)))
+        return asyncio.run(supervise_processes(arguments.processes, command))
     if arguments.until_stdin_closes:
         stop_when_stdin_closes(DRAIN_TIME.total_seconds() + MARGIN_SECONDS)
     logs.configure_logging()
     limit_malloc_arenas()
-    try:
-        asyncio.run(work_until_stopped())
-    except SetupError as error:
-        print(f"error: {error}", file=sys.stderr)
-        exit_now(2)
-    exit_now(0)
+    asyncio.run(work_until_stopped())
+    return 0
+
+
+def main() -> int:
+    """Run what the command line asks for and return the exit code. No error is printed as a traceback."""
+    with guard_output():
+        try:
+            return _run_worker(_parse_arguments())
+        except SetupError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+        except Exception as error:
+            print(f"error: {write_crash_file(error)}", file=sys.stderr)
+            return 1
+
+
+if __name__ == "__main__":
+    exit_now(main())

@@ -6,18 +6,18 @@ from typing import Any
 
 import jsonschema_rs
 
-from activities.errors import setup_error
 from activities.model.batch_context import load_context
 from activities.model.call import get_or_create_answer
 from activities.model.endpoints import Endpoints
 from activities.model.item_check import CheckedItems, check_items
 from activities.model.pricing import usage_with_cost
 from activities.model.prompt import build_batch_call, call_digest
+from activities.model.unheard_calls import recall_unheard_calls
 from activities.report import call_notes
 from activities.store.answers import Answer, share_answer
 from activities.store.batch_files import Row, batch_key, encode_batch_file, parse_batch_file
 from activities.store.object_store import Store
-from activities.store.plan_file import OpenPlan, PlanCache
+from activities.store.plan_file import PlanCache
 from quire.contracts import FallBackInput, GenerateInput
 from quire.outcome import OpenSlot, Outcome, Usage
 from quire.slots import Batch
@@ -28,20 +28,30 @@ async def generate_batch(input: GenerateInput, endpoints: Endpoints, plans: Plan
     """Fill one batch with one call. Raises ApplicationError, retryable or not, if the call gives no answer."""
     plan = await plans.open_plan(input.job)
     store, batch, recipe, started_at = plan.store, input.batch, plan.recipe, time.time()
-    _check_same_text_source(plan, endpoints)
+    endpoints = endpoints.of_run(plan.request)
     call = await build_batch_call(plan, batch, input.earlier_batches)
     name = call_digest(endpoints, call.model, call.body, f"{batch.name} again" if input.hedge else batch.name)
     expected = plan.request.batching.tokens_per_item * len(call.slots)
     sent_at = time.perf_counter()
     answer = await get_or_create_answer(
-        store, endpoints, call.model, call.body, name, expected=expected, shared=plan.request.reuse
+        store,
+        endpoints,
+        call.model,
+        call.body,
+        name,
+        expected=expected,
+        shared=plan.request.reuse,
+        budgeted=plan.request.budget.is_set,
     )
     checked = check_items(answer, call.slots, recipe)
     slots = {slot.number: slot for slot in call.slots}
     items = {number: recipe.with_context(item, slots[number], call.context) for number, item in checked.good.items()}
     outcome = _outcome(answer, batch, checked, sorted(items), time.perf_counter() - sent_at)
-    note = call_notes.build_call_note(outcome, batch, answer, name, started_at=started_at, hedge=input.hedge)
-    data = encode_batch_file(_rows(items, _provenance(answer, batch)), note)
+    endpoint = endpoints.filed_address(call.model)
+    note = call_notes.build_call_note(
+        outcome, batch, answer, name, words=checked.words, endpoint=endpoint, started_at=started_at, hedge=input.hedge
+    )
+    data = encode_batch_file(_rows(items, _provenance(answer, batch, endpoint)), note)
     stored = await store.put_once(batch_key(batch.name), data)
     if stored != data:  # of two calls that race, the items of the first stay; or this is the same call once more
         filled = sorted(parse_batch_file(stored).rows)
@@ -49,27 +59,8 @@ async def generate_batch(input: GenerateInput, endpoints: Endpoints, plans: Plan
         await _store_late_note(store, stored, note)
     if plan.request.reuse and not outcome.open and not answer.reused:
         await share_answer(store, name)
-    return outcome
-
-
-def _check_same_text_source(plan: OpenPlan, endpoints: Endpoints) -> None:
-    """Raise a setup error, which pauses the run, if this worker would mix simulated text with a model's.
-
-    The text of a run is all a model's or all the simulator's, even if one of its workers lacks a variable.
-    """
-    model = plan.request.generator
-    simulated = endpoints.is_simulated(model)
-    if plan.simulated is None or plan.simulated == simulated:
-        return
-    if simulated:
-        raise setup_error(
-            "the run began with a model, and this worker has neither OPENAI_API_KEY nor OPENAI_BASE_URL, so it would "
-            "simulate; set the variable that your other workers have, and start this worker again"
-        )
-    raise setup_error(
-        f"the run began with simulated text, and this worker would call {endpoints.address(model)}; run the request "
-        "under another --id, or start the worker without OPENAI_API_KEY and OPENAI_BASE_URL"
-    )
+    unheard = recall_unheard_calls().to_usage(call.model, simulated=answer.simulated)
+    return outcome.model_copy(update={"usage": outcome.usage.plus(unheard)})
 
 
 async def _store_late_note(store: Store, stored: bytes, note: Mapping[str, Any]) -> None:
@@ -106,7 +97,9 @@ async def fill_batch_from_templates(input: FallBackInput, plans: PlanCache) -> O
         item = plan.recipe.fallback(slot, context)
         if item is not None and validator.is_valid(item) and not plan.recipe.faults(item, slot):
             items[slot.number] = plan.recipe.with_context(item, slot, context)
-    provenance = {"source": "fallback", "model": None, "batch": input.name, "attempt": 0, "simulated": False}
+    provenance = {
+        "source": "fallback", "model": None, "endpoint": None, "batch": input.name, "attempt": 0, "simulated": False,
+    }  # fmt: skip
     await store.put(batch_key(input.name), encode_batch_file(_rows(items, provenance), None))
     missing = [slot.number for slot in slots if slot.number not in items]
     return Outcome(
@@ -116,10 +109,11 @@ async def fill_batch_from_templates(input: FallBackInput, plans: PlanCache) -> O
     )
 
 
-def _provenance(answer: Answer, batch: Batch) -> dict[str, object]:
+def _provenance(answer: Answer, batch: Batch, endpoint: str) -> dict[str, object]:
     return {
         "source": "model",
         "model": answer.model,
+        "endpoint": endpoint,
         "batch": batch.name,
         "attempt": batch.tries,
         "simulated": answer.simulated,

@@ -8,8 +8,10 @@ from temporalio.exceptions import ApplicationError
 
 from activities.generate_batch import generate_batch
 from activities.model.endpoints import Endpoints
+from activities.store.object_store import StoreError
 from activities.store.plan_file import PlanCache
-from quire.contracts import GenerateSeveralInput, GenerateSeveralResult
+from quire.contracts import CALLED_ELSEWHERE, GenerateSeveralInput, GenerateSeveralResult
+from quire.outcome import read_unheard_usage
 
 
 async def generate_several(
@@ -29,12 +31,19 @@ async def generate_several(
         while waiting and clock() < window_end and not activity.is_worker_shutdown():
             try:
                 result.outcomes.append(await generate_batch(waiting.popleft(), endpoints, plans))
-            except ApplicationError:
-                result.failed = True
-                waiting.clear()
-            except Exception:
+            except StoreError:
                 waiting.clear()
                 raise
+            except ApplicationError as error:
+                if error.type == CALLED_ELSEWHERE:  # all of the calls go there, together
+                    waiting.clear()
+                    raise
+                result.unheard = result.unheard.plus(read_unheard_usage(error.details))
+                result.failed = True
+                waiting.clear()
+            except Exception:  # of our own code: alone, the call is tried again and its answer blamed, and no other
+                result.failed = True
+                waiting.clear()
 
     # wait for each call slot: a call that went on after its activity had failed would exceed the run's concurrency
     errors = await asyncio.gather(*(run_call_slot() for _ in range(input.call_slots)), return_exceptions=True)

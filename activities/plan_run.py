@@ -14,6 +14,7 @@ from activities.documents.input_files import fetch_input_files
 from activities.errors import setup_error
 from activities.model.batch_context import PREPARATIONS
 from activities.model.endpoints import Endpoints
+from activities.model.environment import explain_bad_address
 from activities.model.pricing import check_price_known, usd_per_token
 from activities.model.request_body import is_reasoning_model
 from activities.output.formats import check_installed
@@ -47,7 +48,7 @@ async def plan_run(input: PlanInput, endpoints: Endpoints, plans: PlanCache, *, 
     store = _open_store(input.job, input.request)
     previous = await plan_file.read_plan(store) if input.continue_earlier_run else None
     try:
-        plan = previous or await _lay_out_request(input, store)
+        plan = previous or await _lay_out_request(_with_address(input, endpoints), store)
         check_price_known(plan.request)
         check_installed(plan.request)
         if previous is not None and input.more_slots:
@@ -57,8 +58,6 @@ async def plan_run(input: PlanInput, endpoints: Endpoints, plans: PlanCache, *, 
     if previous is None:
         for prefix in DERIVED:
             await store.delete(prefix)
-        text_source = {"simulated": endpoints.is_simulated(plan.request.generator)}
-        await store.put(plan_file.TEXT_SOURCE_KEY, json.dumps(text_source).encode())
     characters = _estimate_brief_characters(plan) if plan is previous else await plan_file.write_plan(store, plan)
     plans.forget(input.job)
     result = _plan_result(plan, characters, search_attributes=search_attributes)
@@ -82,6 +81,15 @@ async def extend_run(input: ExtendInput, plans: PlanCache) -> ExtendResult:
     batches = len(previous.sizes)
     after = plan.after[batches:] if plan.after else []
     return ExtendResult(sizes=plan.sizes[batches:], after=after, groups=plan.groups)
+
+
+def _with_address(input: PlanInput, endpoints: Endpoints) -> PlanInput:
+    """Return the input with this worker's own address for models that name none, if whoever started the run fixed no
+    address: a run calls the same endpoints to its end, whichever worker takes its calls."""
+    own = endpoints.environment.own_address
+    if wrong := explain_bad_address(own):
+        raise setup_error(f"OPENAI_BASE_URL: {wrong}")
+    return input.model_copy(update={"request": input.request.with_default_address(own)})
 
 
 async def _lay_out_request(input: PlanInput, store: Store) -> Plan:

@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, PlainSerializer
 
 from quire.outcome import Outcome, Usage
 from quire.packed_lists import After, Reasons, Sizes, run_length_decode, run_length_encode
 from quire.progress import BatchCounts, BatchState, FailedSlot, Group, Result, Verdict
 from quire.request import Format, Request
+from quire.run_ids import check_id
 from quire.slots import Batch
 
 PLAN, PREPARE, GENERATE, REVIEW, FALL_BACK = "plan", "prepare", "generate", "review", "fall_back"
@@ -22,12 +23,19 @@ RATE_KEEPER_WORKFLOW, LEASE_UPDATE = "Rates", "lease"
 
 FATAL_FAILURES = ("NotFoundError",)
 """Failure types that every batch would meet: the run stops at once instead of failing slot by slot."""
+CALLED_ELSEWHERE = "CalledElsewhere"
+"""The failure type of a call on a worker that is set up for another endpoint than the run: the call goes to the workers
+of the task queue that is the failure's first detail."""
+TIME_LIMIT_TOO_SHORT = "TimeLimitTooShort"
+"""The failure type of a batch whose calls always exceed the time limit. Their usage is a detail of the failure."""
 FIXABLE_FAILURES = (
     "AuthenticationError",
     "PermissionDeniedError",
     "InsufficientQuota",
     "SetupError",
     "UnusableEndpoint",
+    TIME_LIMIT_TOO_SHORT,
+    CALLED_ELSEWHERE,
 )
 """Failure types that a person can fix from outside: the run pauses, says what to do, and continues when resumed."""
 QUOTA_SPENT = "QuotaSpent"
@@ -35,14 +43,20 @@ QUOTA_SPENT = "QuotaSpent"
 run sleeps until then."""
 AWAITS_RATE_LIMIT = "AwaitsItsTurn"
 """The failure type of a call that the endpoint's rate limits leave no room for yet; the batch is requeued."""
-DIVISIBLE_FAILURES = ("BadRequestError", "UnprocessableEntityError", "ContextExceeded")
+INTERNAL_ERROR = "InternalError"
+"""The failure type of an exception in our own code. Of a batch's call it divides the batch, since an answer may have
+caused it; of work on the store the run waits: nothing that was generated may be lost to it."""
+UNHEARD = "Unheard"
+"""The failure type of calls that were sent and got no answer, in a run with a budget: they are counted as possibly paid
+before the batch is sent again. Their usage is a detail of the failure."""
+DIVISIBLE_FAILURES = ("BadRequestError", "UnprocessableEntityError", "ContextExceeded", INTERNAL_ERROR)
 """Failure types that a single slot may cause: the batch is halved until the bad slot stands alone."""
 
 
 class Job(BaseModel):
     """The location of a run's files."""
 
-    workflow_id: str
+    workflow_id: Annotated[str, AfterValidator(check_id)]
     store: str
 
 
@@ -151,6 +165,8 @@ class GenerateSeveralResult(BaseModel):
     outcomes: list[Outcome]
     failed: bool = False
     """Whether a call failed, so that no further call was started: the other batches then go one at a time."""
+    unheard: Usage = Usage()
+    """What the calls may have cost that ended without an answer after they were sent."""
 
 
 class PrepareInput(BaseModel):

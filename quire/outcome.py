@@ -1,6 +1,7 @@
 """The outcome of one batch: counts and reasons, never text."""
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -17,6 +18,11 @@ class Usage(BaseModel):
     completion_tokens: int = 0
     reasoning_tokens: int = 0
     cost_usd: float | None = 0.0
+    unheard_calls: int = 0
+    """Calls that ended without an answer after they were sent: by a time limit, or because the connection broke off.
+    They are possibly paid, so their tokens and cost are estimated and included."""
+    unheard_tokens: int = 0
+    """The estimated tokens of those calls."""
 
     @property
     def tokens(self) -> int:
@@ -33,7 +39,17 @@ class Usage(BaseModel):
             completion_tokens=self.completion_tokens + other.completion_tokens,
             reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
             cost_usd=(self.cost_usd or 0) + (other.cost_usd or 0) if has_cost else None,
+            unheard_calls=self.unheard_calls + other.unheard_calls,
+            unheard_tokens=self.unheard_tokens + other.unheard_tokens,
         )
+
+
+def read_unheard_usage(details: Sequence[Any]) -> Usage:
+    """Return what the calls before a failure may have cost, from the failure's details; nothing if it has none."""
+    for detail in details:
+        if isinstance(detail, dict) and "unheard_calls" in detail:
+            return Usage.model_validate(detail)
+    return Usage()
 
 
 class OpenSlot(BaseModel):
@@ -42,7 +58,8 @@ class OpenSlot(BaseModel):
     slot: int
     reason: Reason
     detail: str = ""
-    """A sentence for the next prompt and for the report; at most 300 characters."""
+    """The rule that was broken, or what failed; at most 300 characters. It travels through histories, so it quotes no
+    item: what a validator or reviewer said in full is in the batch's file."""
 
 
 class Outcome(BaseModel):

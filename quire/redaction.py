@@ -5,10 +5,13 @@ import json
 from collections.abc import Iterator, Mapping
 from urllib.parse import quote
 
-BLOCK = 6
-"""Bytes of a secret that are searched for at a time."""
+BLOCK, ENCODED_BLOCK = 6, 12
+"""Bytes of a secret, and of its base64 forms, that are searched for at a time. Each block costs a search through all
+text that passes; base64 has three forms of each secret, each a third longer, so that its blocks are twice as long."""
 SHORTEST_PART = 2 * BLOCK - 1
 """Bytes from which a part of a secret is replaced: any part of this length holds a whole block."""
+LONGEST_REMAINDER = 2 * ENCODED_BLOCK - 2
+"""Bytes of a part, in any form, that are not recognized; text that is cut into pieces must overlap by as many."""
 SHORTEST_SECRET = 8
 
 
@@ -19,32 +22,36 @@ class Redactor:
     `not-needed` that local servers are given, which may occur in ordinary text.
     """
 
-    def __init__(self, secrets: Mapping[str, str]) -> None:
-        """`secrets`: values by the name that is shown in their place, such as an environment variable's."""
-        self._forms: dict[bytes, bytes] = {}
-        """Each form of each secret, and what stands in its place."""
-        for name, value in secrets.items():
+    def __init__(self, names: Mapping[str, str]) -> None:
+        """`names`: by each secret, the name that is shown in its place, such as an environment variable's."""
+        self._forms: dict[bytes, tuple[bytes, int]] = {}
+        """Each form of each secret, longest first, with what stands in its place, and its size of blocks."""
+        forms: dict[bytes, tuple[bytes, int]] = {}
+        for value, name in names.items():
             if is_guarded(value):
                 mark = f"[{name}]".encode()
-                self._forms.update((form, mark) for form in _encodings(value))
-        blocks = {
-            form[at : at + BLOCK]: (form, at)
-            for form in sorted(self._forms, key=len, reverse=True)
-            for at in range(0, len(form) - BLOCK + 1, BLOCK)
-        }
-        self._blocks = tuple(blocks)
+                forms.update(
+                    (form, (mark, ENCODED_BLOCK)) for form in _encode_base64(value.encode("utf-8", "surrogateescape"))
+                )
+                forms.update((form, (mark, BLOCK)) for form in _escape(value))
+        self._forms.update(sorted(forms.items(), key=lambda form: len(form[0]), reverse=True))
+        blocks = [block for form, (_, size) in self._forms.items() for _, block in _split_blocks(form, size)]
+        self._blocks = tuple(dict.fromkeys(blocks))
 
     def __bool__(self) -> bool:
         return bool(self._forms)
 
     def redact_bytes(self, data: bytes) -> bytes:
         """Return `data` with every secret, and every part of one from `SHORTEST_PART` bytes on, replaced."""
-        if not any(block in data for block in self._blocks):
+        for block in self._blocks:
+            if block in data:
+                break
+        else:
             return data
-        for form, mark in self._forms.items():
+        for form, (mark, _) in self._forms.items():
             data = data.replace(form, mark)
-        for form, mark in self._forms.items():
-            data = _replace_parts(data, form, mark)
+        for form, (mark, size) in self._forms.items():
+            data = _replace_parts(data, form, mark, size)
         return data
 
     def redact_text(self, text: str) -> str:
@@ -60,11 +67,13 @@ def is_guarded(value: str) -> bool:
     return len(value) >= 2 * SHORTEST_SECRET or (len(value) >= SHORTEST_SECRET and mixed)
 
 
-def _encodings(value: str) -> Iterator[bytes]:
-    plain = value.encode()
-    yield plain
-    yield quote(value, safe="").encode()
+def _escape(value: str) -> Iterator[bytes]:
+    yield value.encode("utf-8", "surrogateescape")
+    yield quote(value, safe="", errors="surrogateescape").encode()
     yield json.dumps(value)[1:-1].encode()
+
+
+def _encode_base64(plain: bytes) -> Iterator[bytes]:
     for shift in range(3):  # within a longer text, base64 begins at any of three places
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             encoded = encode(b"\0" * shift + plain).rstrip(b"=")
@@ -72,17 +81,23 @@ def _encodings(value: str) -> Iterator[bytes]:
             yield encoded[first : len(encoded) - (1 if (shift + len(plain)) % 3 else 0)]
 
 
-def _replace_parts(data: bytes, form: bytes, mark: bytes) -> bytes:
-    for at in range(0, len(form) - BLOCK + 1, BLOCK):
-        block, start = form[at : at + BLOCK], 0
+def _split_blocks(form: bytes, size: int) -> Iterator[tuple[int, bytes]]:
+    """Yield the blocks of a form with their places; a form shorter than a block is a block itself."""
+    for at in range(0, max(1, len(form) - size + 1), size):
+        yield at, form[at : at + size]
+
+
+def _replace_parts(data: bytes, form: bytes, mark: bytes, size: int) -> bytes:
+    for at, block in _split_blocks(form, size):
+        start = 0
         while (position := data.find(block, start)) >= 0:
-            first, last = position, position + BLOCK
-            before, after = at, at + BLOCK
+            first, last = position, position + len(block)
+            before, after = at, at + len(block)
             while first and before and data[first - 1] == form[before - 1]:
                 first, before = first - 1, before - 1
             while last < len(data) and after < len(form) and data[last] == form[after]:
                 last, after = last + 1, after + 1
-            if last - first >= SHORTEST_PART:
+            if last - first >= min(2 * size - 1, len(form)):
                 data = data[:first] + mark + data[last:]
                 start = first + len(mark)
             else:

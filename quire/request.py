@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -16,9 +17,13 @@ from pydantic import (
     model_serializer,
 )
 
-MAX_TARGET = 1_000_000
+from quire.addresses import check_endpoint, check_store
+from quire.number_bounds import MAX_TARGET, Count, Rate, Seconds, Seed, TokensOfCall, TokensOfRun
 
-Positive = Annotated[StrictInt, Field(ge=1)]
+SIMULATOR = "simulator"
+"""The address of the offline simulator, whose port is another one at each start."""
+
+Address = Annotated[StrictStr, AfterValidator(check_endpoint)]
 Format = Literal["json", "jsonl", "csv", "parquet", "hf", "markdown", "docx"]
 
 
@@ -37,8 +42,8 @@ class ModelChoice(Part):
     """A model and its endpoint. The key is named by its environment variable and never part of a request."""
 
     name: StrictStr = Field(default="o3-mini", min_length=1, description="model name, as the endpoint knows it")
-    max_output_tokens: Positive = Field(default=8000, description="maximum tokens of one answer")
-    base_url: StrictStr | None = Field(
+    max_output_tokens: TokensOfCall = Field(default=8000, description="maximum tokens of one answer")
+    base_url: Address | None = Field(
         default=None, description="an OpenAI-compatible endpoint; default: OPENAI_BASE_URL"
     )
     api_key_env: StrictStr = Field(
@@ -49,14 +54,14 @@ class ModelChoice(Part):
     temperature: Annotated[StrictFloat | StrictInt, Field(ge=0, le=2)] | None = Field(
         default=None, description="the endpoint's default if absent; reasoning models accept none"
     )
-    timeout_seconds: Positive = Field(
+    timeout_seconds: Seconds = Field(
         default=300, description="time limit of one call; reasoning models get 1.5 times this"
     )
     stream: Literal["auto"] | StrictBool = Field(
         default="auto", description="stream answers; auto: those that are expected to be long"
     )
-    rpm: Positive | None = Field(default=None, description="calls per minute, across all workers and runs")
-    tpm: Positive | None = Field(default=None, description="tokens per minute, in and out, across all workers and runs")
+    rpm: Rate | None = Field(default=None, description="calls per minute, across all workers and runs")
+    tpm: Rate | None = Field(default=None, description="tokens per minute, in and out, across all workers and runs")
     fallbacks: tuple["Fallback", ...] = Field(
         default=(), description="other models, used in order when tries are used up"
     )
@@ -87,13 +92,13 @@ class Fallback(Part):
     """Another model, called when the tries with the previous one are used up."""
 
     name: StrictStr = Field(min_length=1, description="model name, as its endpoint knows it")
-    max_output_tokens: Positive | None = Field(default=None, description="the first model's if absent")
-    base_url: StrictStr | None = Field(default=None, description="the first model's endpoint if absent")
+    max_output_tokens: TokensOfCall | None = Field(default=None, description="the first model's if absent")
+    base_url: Address | None = Field(default=None, description="the first model's endpoint if absent")
     api_key_env: StrictStr | None = Field(
         default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="the first model's key if absent"
     )
-    rpm: Positive | None = Field(default=None, description="calls per minute of this model")
-    tpm: Positive | None = Field(default=None, description="tokens per minute of this model")
+    rpm: Rate | None = Field(default=None, description="calls per minute of this model")
+    tpm: Rate | None = Field(default=None, description="tokens per minute of this model")
 
 
 class Hedge(Part):
@@ -108,14 +113,14 @@ class Batching(Part):
     """How slots are grouped into calls."""
 
     enabled: StrictBool = Field(default=True, description="false: everything in one call")
-    trigger: Positive = Field(default=10, description="up to this many items go into one call")
-    size: Literal["auto"] | Positive = Field(default="auto", description="items per call, or auto")
+    trigger: Count = Field(default=10, description="up to this many items go into one call")
+    size: Literal["auto"] | Count = Field(default="auto", description="items per call, or auto")
     concurrency: Annotated[StrictInt, Field(ge=1, le=1000)] = Field(default=8, description="calls in flight")
-    batch_size: Positive | None = Field(
+    batch_size: Count | None = Field(
         default=None,
         description="name used by older systems: calls in flight for topic_dataset, items per call otherwise",
     )
-    tokens_per_item: Positive = Field(
+    tokens_per_item: TokensOfCall = Field(
         default=500, description="expected output tokens of an item, until usage is measured"
     )
     warm_up: StrictBool = Field(
@@ -138,21 +143,26 @@ class Retry(Part):
 class Budget(Part):
     """Caps on what a run may spend; at a cap it waits for `raise_budget` or `finish_now`."""
 
-    tokens: Positive | None = Field(default=None, description="tokens in and out, together")
-    usd: Annotated[StrictFloat | StrictInt, Field(gt=0)] | None = Field(
+    tokens: TokensOfRun | None = Field(default=None, description="tokens in and out, together")
+    usd: Annotated[StrictFloat | StrictInt, Field(gt=0, le=10**9)] | None = Field(
         default=None, description="at list prices; only for models whose price is known"
     )
+
+    @property
+    def is_set(self) -> bool:
+        """True if there is a cap."""
+        return self.tokens is not None or self.usd is not None
 
 
 class Embedding(Part):
     """The embedding model for `method: semantic`."""
 
     name: StrictStr = Field(default="text-embedding-3-small", min_length=1, description="the embedding model's name")
-    base_url: StrictStr | None = Field(default=None, description="the model's endpoint if absent")
+    base_url: Address | None = Field(default=None, description="the model's endpoint if absent")
     api_key_env: StrictStr | None = Field(default=None, description="the model's key if absent")
-    dimensions: Positive | None = Field(default=None, description="for models that can return shorter vectors")
-    rpm: Positive | None = Field(default=None, description="calls per minute of this model")
-    tpm: Positive | None = Field(default=None, description="tokens per minute of this model")
+    dimensions: Count | None = Field(default=None, description="for models that can return shorter vectors")
+    rpm: Rate | None = Field(default=None, description="calls per minute of this model")
+    tpm: Rate | None = Field(default=None, description="tokens per minute of this model")
 
 
 class Duplicates(Part):
@@ -169,7 +179,7 @@ class Duplicates(Part):
     fields: tuple[StrictStr, ...] | None = Field(
         default=None, min_length=1, description="fields to compare; the recipe's own if absent"
     )
-    window: Literal["all"] | Positive = Field(
+    window: Literal["all"] | Count = Field(
         default="all", description="how many earlier items each item is compared with"
     )
     rounds: Annotated[StrictInt, Field(ge=0, le=20)] = Field(
@@ -216,7 +226,9 @@ class Mlflow(Part):
 class Output(Part):
     """Where texts are stored, and the formats of the artifact."""
 
-    store: StrictStr = Field(default="runs", min_length=1, description="a directory, or an s3://, gs:// or az:// URL")
+    store: Annotated[StrictStr, AfterValidator(check_store)] = Field(
+        default="runs", min_length=1, description="a directory, or an s3://, gs:// or az:// URL"
+    )
     formats: tuple[Format, ...] = Field(
         default=("json", "jsonl"),
         min_length=1,
@@ -230,11 +242,15 @@ class Request(Part):
 
     recipe: StrictStr = Field(min_length=1, description="what kind of artifact")
     inputs: dict[str, Any] = Field(default_factory=dict, description="the recipe's own parameters")
-    target: Annotated[StrictInt, Field(ge=1, le=MAX_TARGET)] | None = Field(
+    target: Count | None = Field(
         default=None, description="number of items; derived from the inputs by the recipe if absent"
     )
-    seed: StrictInt | None = Field(
-        default=None, description="seed of random choices; derived from the run's id if absent"
+    seed: Seed | None = Field(default=None, description="seed of random choices; derived from the run's id if absent")
+    default_base_url: StrictStr | None = Field(
+        default=None,
+        pattern=r"^(simulator|https?://[^\s@\\]+)$",
+        description="the endpoint of models that name none. Each run fixes it at its start: OPENAI_BASE_URL, else "
+        "OpenAI's, or `simulator` without a key; workers with another one do not call for this run",
     )
     model: ModelChoice = ModelChoice()
     worker_model: ModelChoice | None = Field(
@@ -255,13 +271,28 @@ class Request(Part):
     )
     output: Output = Output()
 
+    def with_default_address(self, address: str) -> "Request":
+        """Return the request with the address of models that name none, unless it has one already."""
+        if self.default_base_url is not None:
+            return self
+        return self.model_copy(update={"default_base_url": address})
+
     @property
     def generator(self) -> ModelChoice:
         """The model that generates the items."""
         return self.worker_model.with_limits_of(self.model) if self.worker_model else self.model
 
+    @property
+    def embedder(self) -> ModelChoice:
+        """The embedding model, at the endpoint and with the key of `model` unless it names its own."""
+        embedding = self.duplicates.embedding
+        endpoint = (("base_url", embedding.base_url), ("api_key_env", embedding.api_key_env))
+        changes: dict[str, Any] = {key: value for key, value in endpoint if value}
+        changes |= {"name": embedding.name, "rpm": embedding.rpm, "tpm": embedding.tpm}
+        return self.model.model_copy(update=changes).with_limits_of(self.model)
+
 
 __all__ = [
-    "MAX_TARGET", "Batching", "Budget", "Duplicates", "Embedding", "Fallback", "Format", "Hedge", "Mlflow",
-    "ModelChoice", "Output", "Part", "Request", "Retry",
+    "MAX_TARGET", "SIMULATOR", "Batching", "Budget", "Count", "Duplicates", "Embedding", "Fallback", "Format", "Hedge",
+    "Mlflow", "ModelChoice", "Output", "Part", "Request", "Retry",
 ]  # fmt: skip

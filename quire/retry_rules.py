@@ -37,13 +37,19 @@ def decide_retries(batch: Batch, outcome: Outcome, *, attempts: int, limit: int,
             decision.given_up.append(open_slot.model_copy(update={"reason": "too long"}) if too_long else open_slot)
     serial = 0
     for (tries, step, full), slots in sorted(by_try.items()):
-        details = {slot.slot: slot.detail for slot in slots if slot.reason == "invalid" and slot.detail}
+        invalid = {slot.slot for slot in slots if slot.reason == "invalid"}
         for numbers in split_smaller([slot.slot for slot in slots], len(batch.slots), limit):
             serial += 1
-            hints = tuple(f"slot {n}: {details[n]}" for n in numbers if n in details)
-            name = f"{batch.name}.{serial}"
             decision.retries.append(
-                Batch(name=name, slots=numbers, tries=tries, hints=hints, step=step, full=full, avoid=batch.avoid)
+                Batch(
+                    name=f"{batch.name}.{serial}",
+                    slots=numbers,
+                    tries=tries,
+                    rejected_by="" if invalid.isdisjoint(numbers) else batch.name,
+                    step=step,
+                    full=full,
+                    avoid=batch.avoid,
+                )
             )
     return decision
 

@@ -30,8 +30,8 @@ class Batch(BaseModel):
     slots: tuple[int, ...]
     tries: int = 1
     """The number of this try of the slots' content, from 1."""
-    hints: tuple[str, ...] = ()
-    """Errors of the previous try, for the prompt; one short sentence each."""
+    rejected_by: str = ""
+    """The batch of the previous try, if its items were rejected: its file in the store says why."""
     step: int = 0
     """The model to call: 0 is the first, then its fallbacks in order."""
     full: bool = False

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from quire.batching import balance, count_batches, count_items_per_answer
 from quire.progress import Group
-from quire.request import Part, Request
+from quire.request import MAX_TARGET, Part, Request
 from quire.slots import Slot
 from recipes.base.recipe import InputError, Recipe
 from recipes.registry import find_recipe
@@ -38,7 +38,9 @@ def build_plan(request: Request, texts: Mapping[str, str], documents: Mapping[st
     complete = apply_defaults(request)
     recipe = find_recipe(complete.recipe)(complete, texts, documents)
     target = complete.target or recipe.default_target()
+    _check_target(target)
     groups = recipe.groups(target)
+    _check_target(sum(group.target for group in groups))
     sizes_by_group = [compute_batch_sizes(complete, recipe, group.target) for group in groups]
     sizes = [size for group in sizes_by_group for size in group]
     slots, warnings = recipe.lay_out(sizes)
@@ -46,6 +48,12 @@ def build_plan(request: Request, texts: Mapping[str, str], documents: Mapping[st
         warnings = [f"batching.batch_size is read as batching.{recipe.batch_size_field}", *warnings]
     visible = groups if recipe.group_word else []
     return Plan(complete, recipe, slots, sizes, recipe.after(sizes_by_group), visible, warnings)
+
+
+def _check_target(target: int) -> None:
+    """Raise InputError if the inputs ask for more items than a run may have, before any is laid out."""
+    if target > MAX_TARGET:
+        raise InputError("inputs", f"they ask for {target:,} items; a run has at most {MAX_TARGET:,}")
 
 
 def extend_plan(plan: Plan, more: int) -> Plan:

@@ -10,10 +10,11 @@ from quire.progress import Result
 from quire.request import Request
 from runtime.request import request_file
 from runtime.request.preflight import check_keys, check_mlflow
+from runtime.request.store_probe import probe_store
 from runtime.session.run_session import begin_run
 from runtime.temporal import run_priority
 from runtime.temporal.connection import open_connection
-from runtime.temporal.runs import create_run_id, fetch_outcome, find_run, is_live
+from runtime.temporal.runs import create_run_id, fetch_outcome, find_run, is_live, validate_new_id
 from runtime.worker.host import host_worker
 
 Artifact = dict[str, Any]
@@ -53,9 +54,10 @@ async def generate(
         checked = request_file.check_mapping(fields, Path(base) if base else None)
     checked = request_file.with_json_format(checked)
     async with open_connection(start_embedded=True) as connection:
-        name = id or create_run_id(checked.request, Path(checked.request.recipe))
+        name = create_run_id(checked.request, Path(checked.request.recipe)) if id is None else validate_new_id(id)
         handle = await find_run(connection.client, name)
         if handle is None:
+            await probe_store(checked.request.output.store)
             await check_keys(checked.plan.request)
             await check_mlflow(checked.plan.request)
         elif await is_live(handle):

@@ -5,6 +5,9 @@ import sys
 
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
+from activities.known_secrets import redact_text
+from runtime.text.wording import make_lines_printable
+
 SDK_CORE_LOGGER = "temporal.core"
 _RETRY_LOGGER = f"{SDK_CORE_LOGGER}-sdk_core::temporalio_client::retry"
 """The logger of the SDK core that reports each repeated request to the server."""
@@ -14,7 +17,7 @@ class _StderrHandler(logging.Handler):
     """Prints each record to the standard error of that moment, so that it appears above a live screen."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), file=sys.stderr, flush=True)
+        print(make_lines_printable(redact_text(self.format(record))), file=sys.stderr, flush=True)
 
 
 def configure_logging() -> None:

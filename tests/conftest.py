@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from runtime.temporal import embedded_server
+from runtime.temporal.redacting_converter import DATA_CONVERTER
 from simulator.options import Options
 from simulator.server import SimulatorServer
 from tests.support.shell import Shell
@@ -22,7 +22,7 @@ async def client() -> AsyncGenerator[Client]:
     async with await WorkflowEnvironment.start_local(
         dev_server_existing_path=str(Path(sys.executable).with_name("temporal")),
         dev_server_extra_args=list(embedded_server.SERVER_OPTIONS),
-        data_converter=pydantic_data_converter,
+        data_converter=DATA_CONVERTER,
     ) as environment:
         await embedded_server.prepare_namespace(environment.client)
         yield environment.client

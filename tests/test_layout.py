@@ -12,10 +12,10 @@ from runtime.paths import ROOT
 ROOMS = {  # rooms between two `<` do not import each other; `*` are all other modules and rooms, which may
     "": "quire simulator < recipes < activities workflows < runtime < starter worker",
     "recipes": "base < spine < * < registry < planning",
-    "activities": "errors optional_packages heartbeats < limits < store < model documents output < duplicates report"
-    " < tracking < * < registry",
+    "activities": "known_secrets < errors optional_packages heartbeats < limits < store < model documents output"
+    " < duplicates report < tracking < * < registry",
     "workflows": "state < display < shards < run < *",
-    "runtime": "errors logs paths < text < temporal < worker request < preview session < doctor < cli < api",
+    "runtime": "errors paths < text < logs < temporal < worker request < preview session < doctor < cli < api",
 }
 ONLY = {"quire": ("quire",), "simulator": ("simulator",), "workflows": ("workflows", "quire")}  # what these import
 SIZES = {

@@ -1,7 +1,8 @@
 """The workflow `GenerateArtifact`: plan, generate batches, find duplicates, assemble, verify; and the messages by which
 people steer it."""
 
-from pydantic import ValidationError
+import asyncio
+
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
@@ -11,10 +12,11 @@ with workflow.unsafe.imports_passed_through():
     from quire.progress import BatchStatus, Progress, Result
     from quire.request import MAX_TARGET, Budget, Request
     from workflows.display.progress_query import list_batch_statuses
+    from workflows.own_errors import OWN_ERRORS
     from workflows.run import activity_calls
     from workflows.run.finish import finish_run
     from workflows.run.planning_and_duplicates import make_preparations, reopen_duplicates, wait_for_plan_approval
-    from workflows.run.run import Run
+    from workflows.run.run import EndingTooLong, Run
     from workflows.shard_dispatcher import run_batches
     from workflows.state.run_data import RunData
     from workflows.state.shard_messages import ShardReport
@@ -24,7 +26,7 @@ MAX_CONCURRENCY = 1000
 MAX_BATCH_PAGE = 1000
 
 
-@workflow.defn(name="GenerateArtifact", failure_exception_types=[ValidationError])
+@workflow.defn(name="GenerateArtifact", failure_exception_types=OWN_ERRORS)
 class GenerateArtifact:
     """Generates one artifact: splits it into batches, keeps every complete item, ends with a verdict."""
 
@@ -62,7 +64,14 @@ class GenerateArtifact:
             continue_earlier_run=state.continue_earlier_run,
             more_slots=state.more_slots,
         )
-        state.apply_plan(await activity_calls.call_plan(input))
+        try:
+            state.apply_plan(await run.finish_in_time(activity_calls.call_plan(input)))
+        except EndingTooLong:
+            if run.cancelled:
+                raise asyncio.CancelledError from None
+            raise ApplicationError(
+                "the run was ended while it was being planned, and nothing has been generated", type="EndedEarly"
+            ) from None
         run.request = state.planned.request or run.request
         run.stage = "generating"
 
@@ -169,11 +178,14 @@ class GenerateArtifact:
         run = self.artifact_run
         run.extensions_running += 1
         try:
-            run.state.extend_plan(await activity_calls.call_extend(ExtendInput(job=run.job, more_slots=more)))
+            extension = await activity_calls.call_extend(ExtendInput(job=run.job, more_slots=more))
+            if not run.extensions_running:
+                raise ApplicationError("the run ended before its plan was extended")
+            run.state.extend_plan(extension)
         except ActivityError as error:
             raise activity_calls.to_failure(error) from error
         finally:
-            run.extensions_running -= 1
+            run.extensions_running = max(0, run.extensions_running - 1)
         return f"{run.state.target} {run.state.planned.noun} in all"
 
     @extend.validator

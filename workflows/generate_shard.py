@@ -10,6 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from quire.progress import Result
     from quire.request import Request
     from workflows.display.web_ui_page import render_shard_page
+    from workflows.own_errors import OWN_ERRORS
     from workflows.run.batch_loop import run_batch_loop
     from workflows.run.run import Run
     from workflows.state.run_data import RunData
@@ -122,7 +123,7 @@ class ShardRun(Run):
         )
 
 
-@workflow.defn(name=SHARD_WORKFLOW)
+@workflow.defn(name=SHARD_WORKFLOW, failure_exception_types=OWN_ERRORS)
 class GenerateShard:
     """Generates some of a run's batches. The run starts it, steers it and awaits its result."""
 

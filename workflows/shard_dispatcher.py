@@ -69,7 +69,7 @@ class ShardDispatcher(Shards):
         self._lane_of: dict[int, int] = {}
         self._shards_planned = 0
         self._error: Exception | None = None
-        """A programming error: it must fail the workflow task, so that fixed code can continue the run."""
+        """A programming error of a shard's task: it fails the run with its message."""
 
     def split_batches(self) -> None:
         """Take the open batches out of the run's schedule and split them into shards that wait."""
@@ -144,7 +144,7 @@ class ShardDispatcher(Shards):
             result = await self._run_until_result(shard)
             if result is not None:
                 self._merge_result(shard, result)
-        except Exception as error:  # a programming error must fail the workflow task, and not block the run
+        except Exception as error:  # a programming error must fail the run, and not block it
             self._error = error
         finally:
             shard.ended = True

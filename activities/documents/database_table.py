@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit, urlunsplit
 
+from activities.documents.readable_folders import ReadableFolders
 from activities.optional_packages import how_to_install
 from recipes.base.recipe import InputError
 
@@ -27,7 +28,7 @@ def parse_table_name(address: str) -> str:
     return parse_qs(urlsplit(address).query)["table"][0]
 
 
-def read_database_table(address: str, base: Path, field: str) -> str:
+def read_database_table(address: str, base: Path, field: str, readable: ReadableFolders | None = None) -> str:
     """Return every row as a line of JSON, ordered by the first column; relative paths are relative to `base`.
 
     Raises InputError for `field` if the address is wrong, the table cannot be read, or it has no rows.
@@ -42,7 +43,7 @@ def read_database_table(address: str, base: Path, field: str) -> str:
         raise InputError(field, f"'{table}' is not a valid table name")
     query = f"SELECT * FROM {table} ORDER BY 1"
     rows = (
-        _query_sqlite(address, base, query, field)
+        _query_sqlite(address, base, query, field, readable)
         if address.startswith("sqlite")
         else _query_postgres(address, query, field)
     )
@@ -52,10 +53,14 @@ def read_database_table(address: str, base: Path, field: str) -> str:
     return text
 
 
-def _query_sqlite(address: str, base: Path, query: str, field: str) -> list[dict[str, Any]]:
+def _query_sqlite(
+    address: str, base: Path, query: str, field: str, readable: ReadableFolders | None
+) -> list[dict[str, Any]]:
     parts = urlsplit(address)
     file = base / unquote(parts.netloc + parts.path.removeprefix("/")) if not parts.path.startswith("//") else None
     path = Path(unquote(parts.path[1:])) if file is None else file
+    if readable is not None:
+        readable.require(path, field)
     if not path.is_file():
         raise InputError(field, f"there is no file {path}")
     try:

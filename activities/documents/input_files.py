@@ -8,6 +8,7 @@ from typing import Any
 from activities.documents.database_table import is_table_address, parse_table_name, read_database_table
 from activities.documents.docx_text import read_docx_text
 from activities.documents.pdf_text import read_pdf_text
+from activities.documents.readable_folders import ReadableFolders, list_readable_folders
 from activities.store.object_store import Store, hash_content
 from quire.request import Request
 from recipes.base.recipe import InputError
@@ -83,23 +84,28 @@ def list_input_addresses(request: Request) -> dict[str, str]:
     return find_recipe(request.recipe).files(validate_inputs(request))
 
 
-def read_input_files(request: Request, base: Path) -> tuple[dict[str, str], dict[str, str]]:
+def read_input_files(
+    request: Request, base: Path, readable: ReadableFolders | None = None
+) -> tuple[dict[str, str], dict[str, str]]:
     """Return the text and the file name of each input that is a file or a table, both by field.
 
-    Paths are relative to `base`. Raises InputError if an input cannot be read.
+    Paths are relative to `base`. Raises InputError if an input cannot be read, or is not in a `readable` folder.
     """
     texts: dict[str, str] = {}
     names: dict[str, str] = {}
     for field, address in list_input_addresses(request).items():
-        texts[field], names[field] = _read_input(address, base, f"inputs.{field}")
+        texts[field], names[field] = _read_input(address, base, f"inputs.{field}", readable)
     return texts, names
 
 
-def _read_input(address: str, base: Path, field: str) -> tuple[str, str]:
+def _read_input(address: str, base: Path, field: str, readable: ReadableFolders | None) -> tuple[str, str]:
     if is_table_address(address):
-        text = read_database_table(address, base, field)
+        text = read_database_table(address, base, field, readable)
         return text, f"{parse_table_name(address)}.jsonl"
-    return read_input_file(base / Path(address).expanduser(), field), PurePath(address).name
+    path = base / Path(address).expanduser()
+    if readable is not None:
+        readable.require(path, field)
+    return read_input_file(path, field), PurePath(address).name
 
 
 async def upload_input_files(
@@ -126,10 +132,13 @@ async def fetch_input_files(request: Request, store: Store, base: Path) -> tuple
     """Return the same as `read_input_files`, for a request whose files may already be in the store."""
     texts: dict[str, str] = {}
     names: dict[str, str] = {}
+    readable = list_readable_folders(base)  # who starts a run at the server is not always who may read here
     for field, address in list_input_addresses(request).items():
         if not address.startswith(STORE_PREFIX):
             # in a thread: a long PDF takes seconds, during which this process must stay responsive
-            texts[field], names[field] = await asyncio.to_thread(_read_input, address, base, f"inputs.{field}")
+            texts[field], names[field] = await asyncio.to_thread(
+                _read_input, address, base, f"inputs.{field}", readable
+            )
             continue
         key = address.removeprefix(STORE_PREFIX)
         data = await store.get(key)

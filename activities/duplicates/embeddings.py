@@ -15,7 +15,7 @@ from activities.model.pricing import list_price
 from activities.optional_packages import how_to_install
 from activities.store.object_store import Store, hash_content
 from quire.outcome import Usage
-from quire.request import ModelChoice, Request
+from quire.request import Request
 from quire.similarity import Match
 
 TEXTS_PER_CALL = 128
@@ -96,13 +96,9 @@ class Embedder:
     """Embeds texts in batches. Each batch is stored before it is used, so that no text is paid for twice."""
 
     def __init__(self, store: Store, endpoints: Endpoints, request: Request) -> None:
-        embedding = request.duplicates.embedding
-        endpoint = (("base_url", embedding.base_url), ("api_key_env", embedding.api_key_env))
-        changes: dict[str, Any] = {key: value for key, value in endpoint if value}
-        changes |= {"name": embedding.name, "rpm": embedding.rpm, "tpm": embedding.tpm}
-        self.model: ModelChoice = request.model.model_copy(update=changes).with_limits_of(request.model)
-        self.dimensions = embedding.dimensions
-        self.store, self.endpoints = store, endpoints
+        self.model = request.embedder
+        self.dimensions = request.duplicates.embedding.dimensions
+        self.store, self.endpoints = store, endpoints.of_run(request)
         self.usage = Usage()
         self.simulated = False
 
@@ -115,7 +111,7 @@ class Embedder:
 
     async def _embed_batch(self, texts: Sequence[str]) -> list[bytes]:
         np = import_numpy()
-        question = json.dumps([self.endpoints.cache_identity(self.model), self.model.name, self.dimensions, *texts])
+        question = json.dumps([self.endpoints.filed_address(self.model), self.model.name, self.dimensions, *texts])
         key = f"vectors/{hash_content(question.encode())}.bin"
         data = await self.store.get(key)
         if data is None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from activities.documents.input_files import STORE_PREFIX, read_input_file
+from activities.documents.readable_folders import ReadableFolders
 from activities.store.item_index import open_item_index
 from activities.store.object_store import Store, hash_content, may_hold_run
 from quire.request import Request
@@ -14,10 +15,12 @@ from recipes.base.recipe import InputError
 Item = Mapping[str, Any]
 
 
-def check_existing_items(request: Request, fields: tuple[str, ...], base: Path) -> Request:
+def check_existing_items(
+    request: Request, fields: tuple[str, ...], base: Path, readable: ReadableFolders | None = None
+) -> Request:
     """Return the request with absolute paths in `duplicates.against`.
 
-    Raises InputError if an entry is neither a file whose lines have a compared field nor a run in the store.
+    Raises InputError if an entry is neither a readable file whose lines have a compared field nor a run in the store.
     """
     entries: list[str] = []
     for index, entry in enumerate(request.duplicates.against):
@@ -25,6 +28,8 @@ def check_existing_items(request: Request, fields: tuple[str, ...], base: Path) 
         if entry.startswith(STORE_PREFIX):
             entries.append(entry)
         elif path.is_file():
+            if readable is not None:
+                readable.require(path, field)
             parse_existing_items(read_input_file(path, field), str(path), fields, field)
             entries.append(str(path.resolve()))
         elif not may_hold_run(request.output.store, entry):

@@ -4,6 +4,7 @@ Waiting calls take turns run by run, so that a run of ten calls does not queue b
 """
 
 import asyncio
+import math
 import time
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable
@@ -45,6 +46,7 @@ class Throttle:
         self._lowered_at = -BURST_SECONDS
         self._refused = self._succeeded = self._peak = 0
         """429s, good answers and most calls in flight since the limit was lowered."""
+        self._last_success = -math.inf
         self._waiting: dict[CallOwner, deque[asyncio.Future[None]]] = {}
         """The waiting calls of each run, in order; the run that was served last comes last."""
         self._in_flight_by_run = Counter[str]()
@@ -74,9 +76,14 @@ class Throttle:
 
     def on_success(self) -> None:
         """Record a good answer, which raises the limit a little."""
+        self._last_success = self._clock()
         self._succeeded += 1
         self.limit = min(self.ceiling, self.limit + RECOVERY)
         self._serve_waiting()
+
+    def has_succeeded_within(self, seconds: float) -> bool:
+        """Return whether a good answer came in the last `seconds`."""
+        return self._clock() - self._last_success < seconds
 
     def _whole_limit(self) -> int:
         return max(1, int(self.limit))

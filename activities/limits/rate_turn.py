@@ -5,7 +5,7 @@ heartbeat details and subtracted, so that they do not count as tries.
 """
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -64,14 +64,24 @@ async def _wait_for_turn(queue: RateQueue, model: ModelChoice, prompt: int, expe
         return await queue.wait_for_turn((model.rpm, model.tpm), (prompt, expected, model.max_output_tokens), scheduled)
     except ApplicationError as error:
         if error.type == AWAITS_RATE_LIMIT:
-            send_heartbeat(0, count_rate_waits() + 1)
+            send_heartbeat(0, count_rate_waits() + 1, *_recall_details()[2:3])
         raise
 
 
 def count_rate_waits() -> int:
     """Return how many attempts of the current activity ended while they waited for a turn."""
-    details: Any = activity.info().heartbeat_details if activity.in_activity() else ()
+    details = _recall_details()
     return int(details[1]) if len(details) > 1 else 0
+
+
+def keep_rate_waits() -> tuple[int, int]:
+    """Return the details of a heartbeat that must not overwrite the count of such attempts."""
+    return 0, count_rate_waits()
+
+
+def _recall_details() -> Sequence[Any]:
+    """Return what earlier attempts of the current activity left in their heartbeats."""
+    return activity.info().heartbeat_details if activity.in_activity() else ()
 
 
 def current_attempt() -> int:

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 from openai import APIConnectionError, AsyncOpenAI
 
+from activities.known_secrets import current_redactor, redact_text
 from activities.model.http_errors import UnusableAnswer
 from activities.store.answers import Answer, parse_usage
 from quire.answer_items import ItemScanner
@@ -21,7 +22,7 @@ async def fetch_answer(client: AsyncOpenAI, body: dict[str, Any]) -> Answer:
     chat completion."""
     # as bytes: the client would build a model of every part of the answer, of which we need five fields
     response = await client.post("/chat/completions", body=body, cast_to=httpx2.Response)
-    return _parse_completion(response.content, body)
+    return _parse_completion(current_redactor().redact_bytes(response.content), body)
 
 
 async def stream_answer(client: AsyncOpenAI, body: dict[str, Any], on_chunk: OnChunk) -> Answer:
@@ -35,9 +36,10 @@ async def stream_answer(client: AsyncOpenAI, body: dict[str, Any], on_chunk: OnC
     try:
         async with client.chat.completions.with_streaming_response.create(**streaming_body) as response:
             if not response.headers.get("content-type", "").startswith("text/event-stream"):
-                return _parse_completion(await response.read(), body)  # a server that does not stream
+                data = await response.read()  # a server that does not stream
+                return _parse_completion(current_redactor().redact_bytes(data), body)
             async for line in response.iter_lines():
-                if partial.add_line(line):
+                if partial.add_line(redact_text(line)):
                     await on_chunk(partial.to_interrupted_answer(), partial.items)
     except (APIConnectionError, httpx2.HTTPError, TimeoutError) as error:
         if partial.items:
@@ -79,21 +81,26 @@ class PartialAnswer:
         if not data or data == "[DONE]":
             return False
         try:
-            chunk = json.loads(data)
-        except ValueError:
+            chunk: Any = json.loads(data)
+        except (ValueError, RecursionError):
             raise UnusableAnswer("the endpoint streamed something that is not JSON") from None
+        if not isinstance(chunk, dict):
+            raise UnusableAnswer("the endpoint streamed something that is not a chat completion")
+        return self._add_chunk(cast(dict[str, Any], chunk))
+
+    def _add_chunk(self, chunk: dict[str, Any]) -> bool:
         if "error" in chunk:
             raise UnusableAnswer(f"the endpoint ended the stream with an error: {str(chunk['error'])[:200]}")
         self.usage = chunk.get("usage") or self.usage
-        self.model = chunk.get("model") or self.model
+        self.model = read_text(chunk.get("model")) or self.model
         self.simulated = self.simulated or chunk.get("system_fingerprint") == SIMULATOR_FINGERPRINT
-        choices = chunk.get("choices") or []
-        if not choices:
+        choice = _first_choice(chunk)
+        if choice is None:
             return False
-        delta = choices[0].get("delta") or {}
-        self.finish_reason = choices[0].get("finish_reason") or self.finish_reason
-        self.refusal += delta.get("refusal") or ""
-        return self.scanner.feed(delta.get("content") or "")
+        delta = _as_object(choice.get("delta"))
+        self.finish_reason = read_text(choice.get("finish_reason")) or self.finish_reason
+        self.refusal += read_text(delta.get("refusal"))
+        return self.scanner.feed(read_text(delta.get("content")))
 
     def to_answer(self) -> Answer:
         """Return the finished answer. Raises UnusableAnswer if the stream held none."""
@@ -117,17 +124,37 @@ class PartialAnswer:
 def _parse_completion(data: bytes, body: dict[str, Any]) -> Answer:
     try:
         completion: Any = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UnusableAnswer("the endpoint answered 200 with a body that is not JSON") from None
-    choices: list[Any] = completion.get("choices") or [] if isinstance(completion, dict) else []
-    message: dict[str, Any] | None = choices[0].get("message") if choices else None
-    if message is None:
+    completion = _as_object(completion)
+    choice = _first_choice(completion) or {}
+    message = choice.get("message")
+    if not isinstance(message, dict):
         raise UnusableAnswer("the endpoint answered 200 without a choice; is the base URL that of an OpenAI API?")
+    message = _as_object(cast(object, message))
     return Answer(
-        text=message.get("content") or "",
-        finish_reason=choices[0].get("finish_reason") or "",
-        refusal=message.get("refusal"),
+        text=read_text(message.get("content")),
+        finish_reason=read_text(choice.get("finish_reason")),
+        refusal=read_text(message.get("refusal")) or None,
         usage=parse_usage(completion.get("usage")),
-        model=completion.get("model") or body["model"],
+        model=read_text(completion.get("model")) or body["model"],
         simulated=completion.get("system_fingerprint") == SIMULATOR_FINGERPRINT,
     )
+
+
+def _as_object(value: object) -> dict[str, Any]:
+    """Return a JSON object as it is, and anything else that an endpoint may put in its place as an empty one."""
+    return cast(dict[str, Any], value) if isinstance(value, dict) else {}
+
+
+def _first_choice(completion: dict[str, Any]) -> dict[str, Any] | None:
+    choices: object = completion.get("choices")
+    first = cast(list[object], choices)[0] if isinstance(choices, list) and choices else None
+    return cast(dict[str, Any], first) if isinstance(first, dict) else None
+
+
+def read_text(value: object) -> str:
+    """Return the text of a field: a string, or a list of parts that have a `text`; empty for anything else."""
+    if isinstance(value, list):
+        return "".join(read_text(_as_object(part).get("text")) for part in cast(list[object], value))
+    return value if isinstance(value, str) else ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from activities.known_secrets import redact_text
 from quire.contracts import QUOTA_SPENT
 
 if TYPE_CHECKING:
@@ -49,9 +50,9 @@ def status_failure(error: "APIStatusError", key_variable: str, attempt: int = 1)
     )
 
 
-def retryable_failure(message: str, kind: str, attempt: int) -> ApplicationError:
+def retryable_failure(message: str, kind: str, attempt: int, *details: object) -> ApplicationError:
     """Return a failure of type `kind` that Temporal retries, later with each attempt."""
-    return ApplicationError(message, type=kind, next_retry_delay=retry_delay(None, attempt))
+    return ApplicationError(message, *details, type=kind, next_retry_delay=retry_delay(None, attempt))
 
 
 def retry_delay(wait: float | None, attempt: int) -> timedelta:
@@ -67,7 +68,7 @@ def retry_delay(wait: float | None, attempt: int) -> timedelta:
 def _status_message(error: "APIStatusError", key_variable: str) -> str:
     if error.status_code in (401, 403):
         return f"the endpoint refused the API key in {key_variable} (HTTP {error.status_code}); set the right one"
-    message = f"HTTP {error.status_code}: {error.message}"[:500]
+    message = redact_text(f"HTTP {error.status_code}: {error.message}")[:500]
     if error.status_code == 404:
         return f"{message}; check the model's name and the base URL"
     return message

@@ -9,6 +9,7 @@ from activities.model.batch_context import load_context, load_conversation
 from activities.model.endpoints import Endpoints
 from activities.model.request_body import build_body
 from activities.store.duplicate_rounds import read_rejections
+from activities.store.item_faults import read_item_faults
 from activities.store.object_store import Store, hash_content
 from activities.store.plan_file import OpenPlan
 from quire.request import ModelChoice
@@ -51,7 +52,7 @@ def call_digest(endpoints: Endpoints, model: ModelChoice, body: dict[str, Any], 
 
     `label`, such as the batch's name, is part of it: a batch that is sent again in the same words needs a new answer.
     """
-    call = [endpoints.cache_identity(model), label, body]
+    call = [endpoints.filed_address(model), label, body]
     return hash_content(json.dumps(call, sort_keys=True, ensure_ascii=False).encode())
 
 
@@ -71,8 +72,9 @@ async def _retry_advice(store: Store, batch: Batch) -> str:
     advice = ""
     if batch.tries > 1 or batch.avoid:  # for models that always give the same answer to the same words
         advice += f"\nThis is attempt {batch.tries + batch.avoid}."
-    if batch.hints:
-        advice += "\nAn earlier answer was rejected. Mend this:\n" + "\n".join(f"- {hint}" for hint in batch.hints)
+    if batch.rejected_by and (faults := await read_item_faults(store, batch.rejected_by, batch.slots)):
+        hints = [f"- slot {number}: {words}" for number, words in faults.items()]
+        advice += "\nAn earlier answer was rejected. Mend this:\n" + "\n".join(hints)
     if batch.avoid:
         advice += "\nAn earlier answer was the same as what is there already. Make something else than:\n"
         advice += "\n".join(_items_to_avoid(batch, await read_rejections(store, batch.avoid)))

@@ -10,6 +10,7 @@ from typing import Any
 from activities.limits.rate_turn import current_attempt
 from activities.store.answers import Answer, answer_key
 from activities.store.batch_files import batch_key
+from activities.store.item_faults import describe_open_slot, describe_review
 from activities.store.item_index import ItemIndex
 from activities.store.object_store import CALLS, Store
 from activities.store.plan_file import OpenPlan
@@ -23,11 +24,20 @@ SlotAttempt = dict[str, Any]
 
 
 def build_call_note(
-    outcome: Outcome, batch: Batch, answer: Answer, name: str, *, started_at: float, hedge: bool
+    outcome: Outcome,
+    batch: Batch,
+    answer: Answer,
+    name: str,
+    *,
+    words: Mapping[int, str],
+    endpoint: str,
+    started_at: float,
+    hedge: bool,
 ) -> CallNote:
-    """Return what came of a call that started at `started_at`, in seconds since 1970.
+    """Return what came of a call of `endpoint` that started at `started_at`, in seconds since 1970.
 
-    The note has its slots, how often it was sent until an answer came, what came back, and what it cost.
+    `words`: what is wrong with the answer for open slots, in full. The note has its slots, how often it was sent
+    until an answer came, what came back, and what it cost.
     """
     return {
         "began": datetime.fromtimestamp(started_at, UTC).isoformat(timespec="milliseconds"),
@@ -36,10 +46,11 @@ def build_call_note(
         "try": batch.tries,
         "sent": current_attempt(),
         "model": answer.model,
+        "endpoint": endpoint,
         "answer": answer_key(name),
         "finish_reason": answer.finish_reason,
         "filled": outcome.filled,
-        "open": {slot.slot: f"{slot.reason}: {slot.detail}" if slot.detail else slot.reason for slot in outcome.open},
+        "open": {slot.slot: describe_open_slot(slot, words.get(slot.slot)) for slot in outcome.open},
         "tokens": answer.usage,
         "estimated": answer.estimated,
         "cost_usd": outcome.usage.cost_usd,
@@ -81,9 +92,10 @@ def group_by_slot(notes: Iterable[CallNote]) -> dict[int, list[SlotAttempt]]:
     """Return the calls for each slot, by slot number."""
     attempts: defaultdict[int, list[SlotAttempt]] = defaultdict(list)
     for note in notes:
-        shared = {name: value for name, value in note.items() if name not in ("filled", "open")}
+        shared = {name: value for name, value in note.items() if name not in ("filled", "open", "judged")}
+        judged = describe_review(note)
         slots = len(note["filled"]) + len(note["open"])
-        for number, result in [*((n, "filled") for n in note["filled"]), *note["open"].items()]:
+        for number, result in [*((n, judged.get(str(n), "filled")) for n in note["filled"]), *note["open"].items()]:
             attempts[int(number)].append(shared | {"came_to": result, "slots_in_call": slots})
     return attempts
 

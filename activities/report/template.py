@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -13,11 +14,12 @@ import minijinja
 _ASSETS = Path(__file__).with_name("assets")
 _STYLES = ("vendor/uPlot.min.css", "page.css")
 _SCRIPTS = ("vendor/uPlot.iife.min.js", "tools.js", "data.js", "charts.js", "calls.js", "items.js", "page.js")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def render_head(title: str) -> str:
     """Return everything before the rows."""
-    return _environment().render_template("head.html", title=title, styles=_read_assets(_STYLES), policy=_policy())
+    return _render("head.html", title=title, styles=_read_assets(_STYLES), policy=_policy())
 
 
 def render_body(values: Mapping[str, Any]) -> str:
@@ -25,12 +27,17 @@ def render_body(values: Mapping[str, Any]) -> str:
     script_values = {name: values[name] for name in ("noun", "target", "verdict", "group_word")}
     script_values["groups"] = [group["name"] for group in values["groups"]]
     facts, scripts = dump_for_script(script_values), _read_assets(_SCRIPTS)
-    return _environment().render_template("body.html", **values, facts=facts, scripts=scripts)
+    return _render("body.html", **values, facts=facts, scripts=scripts)
 
 
 def render_static_page(name: str, **values: Any) -> str:
     """Return a page without rows and scripts, from the template of this name."""
-    return render_head(values["title"]) + _environment().render_template(name, **values)
+    return render_head(values["title"]) + _render(name, **values)
+
+
+def _render(name: str, **values: Any) -> str:
+    """Return a rendered template. Control characters, which HTML does not allow, are replaced."""
+    return _CONTROL.sub("\ufffd", _environment().render_template(name, **values))
 
 
 def dump_for_script(value: Any) -> str:

@@ -2,9 +2,11 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 from activities.store.object_store import RESPONSES, Store
+from quire.answer_items import replace_surrogates
+from quire.number_bounds import MAX_TOKENS_OF_CALL
 
 CUT_OFF = ("length", "interrupted")
 """Finish reasons of an incomplete answer: it reached the output limit, or its stream broke."""
@@ -38,6 +40,12 @@ class Answer:
     reused: bool = False
     """True if an earlier run paid for it."""
 
+    def __post_init__(self) -> None:
+        for name in ("text", "finish_reason", "refusal", "model"):
+            value = getattr(self, name)
+            if isinstance(value, str):  # from here on, whatever an endpoint sends can be written to any file
+                object.__setattr__(self, name, replace_surrogates(value))
+
     @property
     def is_cut_off(self) -> bool:
         """True if the text may end in the middle of an item."""
@@ -53,15 +61,27 @@ class Answer:
         return Answer(**json.loads(data))
 
 
-def parse_usage(usage: dict[str, Any] | None) -> dict[str, int]:
-    """Extract token counts from a completion's `usage`; 0 for each that is not reported."""
-    usage = usage or {}
+def parse_usage(usage: object) -> dict[str, int]:
+    """Extract token counts from a completion's `usage`; 0 for each that is not reported, or that cannot be a count. A
+    part, such as the cached tokens, is never more than its whole."""
+    prompt, completion = _read_count(usage, "prompt_tokens"), _read_count(usage, "completion_tokens")
     return {
-        "prompt_tokens": usage.get("prompt_tokens") or 0,
-        "cached_tokens": (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0,
-        "completion_tokens": usage.get("completion_tokens") or 0,
-        "reasoning_tokens": (usage.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0,
+        "prompt_tokens": prompt,
+        "cached_tokens": min(prompt, _read_count(usage, "prompt_tokens_details", "cached_tokens")),
+        "completion_tokens": completion,
+        "reasoning_tokens": min(completion, _read_count(usage, "completion_tokens_details", "reasoning_tokens")),
     }
+
+
+def _read_count(usage: object, *path: str) -> int:
+    value: object = usage
+    for name in path:
+        value = cast(dict[str, object], value).get(name) if isinstance(value, dict) else None
+    try:
+        count = int(value) if isinstance(value, int | float | str) else 0
+    except (ValueError, OverflowError):  # NaN, infinity, a text that is no number
+        return 0
+    return count if 0 <= count <= MAX_TOKENS_OF_CALL else 0
 
 
 async def share_answer(store: Store, name: str) -> None:

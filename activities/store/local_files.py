@@ -27,6 +27,19 @@ def read_file(path: str) -> bytes:
         os.close(file)
 
 
+def make_private_folder(path: str) -> None:
+    """Create a folder that only its owner can open, unless it exists. Whoever shares it may change that later."""
+    if not os.path.isdir(path):
+        with suppress(OSError):  # whoever writes into it will say what is wrong
+            os.makedirs(path, mode=0o700, exist_ok=True)
+
+
+def make_private(path: str) -> None:
+    """Let only the owner read a file, whatever the process's umask; harmless for one that is not there."""
+    with suppress(OSError):
+        os.chmod(path, 0o600)
+
+
 def create_file(path: str, data: bytes) -> bool:
     """Write a new file, completely or not at all. Return False if it exists already. Raises OSError."""
     temporary = f"{path}#{next(_TEMPORARY_NUMBERS)}"  # obstore ignores such names as unfinished files
@@ -34,7 +47,7 @@ def create_file(path: str, data: bytes) -> bool:
         try:
             _write_new_file(temporary, data)
         except FileNotFoundError:  # the folder does not exist yet
-            os.makedirs(os.path.dirname(path), exist_ok=True)
+            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
             _write_new_file(temporary, data)
         try:
             os.link(temporary, path)  # unlike a rename, it does not replace an existing file
@@ -47,7 +60,7 @@ def create_file(path: str, data: bytes) -> bool:
 
 
 def _write_new_file(path: str, data: bytes) -> None:
-    file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666)
+    file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o600)
     try:
         remaining = memoryview(data)
         while remaining:

@@ -13,7 +13,9 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import ObjectStore, from_url
 
-from activities.store.local_files import create_file, read_file
+from activities.known_secrets import current_redactor
+from activities.store.local_files import create_file, make_private, make_private_folder, read_file
+from quire.redaction import LONGEST_REMAINDER
 
 if TYPE_CHECKING:
     from obstore import AsyncWritableFile
@@ -60,12 +62,14 @@ class StoreWriter:
         if self._size >= _PIECE:
             await self.flush()
 
-    async def flush(self) -> None:
-        """Write the buffered data."""
-        data = b"".join(self._buffer)
-        self._buffer.clear()
-        self._size = 0
-        await self._sink.write(data)
+    async def flush(self, *, last: bool = False) -> None:
+        """Write the buffered data without secrets. Unless it is the last, its end stays in the buffer, because a secret
+        may go on in what follows."""
+        data = current_redactor().redact_bytes(b"".join(self._buffer))
+        end = len(data) if last else max(0, len(data) - LONGEST_REMAINDER)
+        self._buffer[:] = [data[end:]]
+        self._size = len(data) - end
+        await self._sink.write(data[:end])
 
 
 class Store:
@@ -87,6 +91,7 @@ class Store:
         else:
             path = Path(root).absolute() / folder
             self.address = str(path)
+            make_private_folder(self.address)
             self._store = obstore.store.LocalStore(path, mkdir=True)
 
     def open_other_run(self, workflow_id: str) -> "Store":
@@ -102,12 +107,15 @@ class Store:
         return f"{self.address}/{key}"
 
     async def put(self, key: str, data: bytes) -> None:
-        """Write a file completely or not at all, replacing an older version."""
+        """Write a file completely or not at all, replacing an older version; without the secrets that are known."""
+        data = current_redactor().redact_bytes(data)
         with self._store_errors("written", key):
             await obstore.put_async(self._store, key, data)
+            self._make_private(key)
 
     async def put_once(self, key: str, data: bytes) -> bytes:
-        """Write a file unless it exists, and return the content that it has then."""
+        """Write a file, without the secrets that are known, unless it exists, and return what it holds then."""
+        data = current_redactor().redact_bytes(data)
         with self._store_errors("written", key):
             if self._is_local and key.startswith(_SMALL_FILES) and len(data) <= _MAX_DIRECT_WRITE:
                 is_new = create_file(self.address_of(key), data)
@@ -120,7 +128,12 @@ class Store:
             await obstore.put_async(self._store, key, data, mode="create")
         except AlreadyExistsError:
             return False
+        self._make_private(key)
         return True
+
+    def _make_private(self, key: str) -> None:
+        if self._is_local:
+            make_private(self.address_of(key))
 
     async def get(self, key: str) -> bytes | None:
         """Return the content of a file; None if it does not exist."""
@@ -213,7 +226,8 @@ class Store:
             async with obstore.open_writer_async(self._store, key, buffer_size=buffer_size) as sink:
                 writer = StoreWriter(sink)
                 yield writer
-                await writer.flush()
+                await writer.flush(last=True)
+            self._make_private(key)
 
     @contextmanager
     def _store_errors(self, action: str, key: str) -> Generator[None]:

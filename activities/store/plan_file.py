@@ -20,8 +20,6 @@ from recipes.planning import Plan
 from recipes.registry import find_recipe
 
 PLAN_KEY = "plan.jsonl"
-TEXT_SOURCE_KEY = "plan.text.json"
-"""The file that says whether the worker that planned the run has a model for it, or simulates."""
 _MAX_OPEN_PLANS = 8
 _SLOTS_PER_WRITE = 2000
 
@@ -51,8 +49,6 @@ class OpenPlan:
     slots: Sequence[Slot]
     sizes: Sequence[int]
     """Slots per batch, in order: batch k, counted from 1, has `sizes[k - 1]` slots."""
-    simulated: bool | None = None
-    """True if the offline simulator makes the run's text; None if that was not recorded when the run was planned."""
 
     @property
     def compared_fields(self) -> tuple[str, ...]:
@@ -104,8 +100,7 @@ async def open_plan(store: Store) -> OpenPlan | None:
     head = json.loads(data[: line_ends[0]])
     request = Request.model_validate(head["request"])
     recipe = find_recipe(request.recipe)(request, head["texts"], head["documents"])
-    source = json.loads(await store.get(TEXT_SOURCE_KEY) or b"{}")
-    return OpenPlan(store, request, recipe, PlannedSlots(data, line_ends), head["sizes"], source.get("simulated"))
+    return OpenPlan(store, request, recipe, PlannedSlots(data, line_ends), head["sizes"])
 
 
 async def read_plan(store: Store) -> Plan | None:

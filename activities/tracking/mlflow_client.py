@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from activities.known_secrets import redact_text, redact_value
 from activities.optional_packages import how_to_install
 from quire.request import Mlflow
 
@@ -89,6 +90,7 @@ class Tracker:
         """Return the id of the run with this key, and log those of its parameters that are not logged yet."""
         from mlflow.exceptions import MlflowException
 
+        name, tags = redact_text(name), redact_value(dict(tags))
         matches = self._client.search_runs([experiment], f"tags.{KEY_TAG} = '{key}'", max_results=1)
         run = matches[0] if matches else self._client.create_run(experiment, run_name=name, tags={**tags, KEY_TAG: key})
         try:
@@ -101,7 +103,7 @@ class Tracker:
         from mlflow.entities import Param
 
         logged = self._client.get_run(run).data.params
-        missing = [Param(field, value) for field, value in params.items() if field not in logged]
+        missing = [Param(field, redact_text(value)) for field, value in params.items() if field not in logged]
         for start in range(0, len(missing), 100):
             self._client.log_batch(run, params=missing[start : start + 100])
 
@@ -110,7 +112,9 @@ class Tracker:
         matches = self._client.search_datasets(experiment_ids=[experiment], filter_string=f"tags.{KEY_TAG} = '{key}'")
         if matches:
             return str(matches[0].dataset_id)
-        dataset = self._client.create_dataset(name, experiment_id=experiment, tags={**tags, KEY_TAG: key})
+        dataset = self._client.create_dataset(
+            redact_text(name), experiment_id=experiment, tags={**redact_value(dict(tags)), KEY_TAG: key}
+        )
         return str(dataset.dataset_id)
 
     def delete_run(self, run: str) -> None:
@@ -126,12 +130,16 @@ class Tracker:
         import json
 
         from mlflow.entities import Dataset, DatasetInput
+        from mlflow.exceptions import MlflowException
 
         name = self._client.get_dataset(dataset).name
         source = json.dumps({"dataset_id": dataset})
         # Its own digest changes with every record, so that the run would show as many datasets as there are batches.
         link = Dataset(name=name, digest=dataset[-32:], source_type="mlflow_evaluation_dataset", source=source)
-        self._client.log_inputs(run, datasets=[DatasetInput(link)])
+        try:
+            self._client.log_inputs(run, datasets=[DatasetInput(link)])
+        except MlflowException:  # another worker linked it at the same time: now the server finds its row
+            self._client.log_inputs(run, datasets=[DatasetInput(link)])
 
     def reopen_run(self, run: str) -> None:
         """Set a run that had ended to running again."""
@@ -148,7 +156,7 @@ class Tracker:
 
     def log_text(self, run: str, name: str, text: str) -> None:
         """Write a file of the run, or replace the one of this name."""
-        self._client.log_text(run, text, name)
+        self._client.log_text(run, redact_text(text), name)
 
     def log_file(self, run: str, path: str, folder: str) -> None:
         """Copy a file of this machine into a folder of the run."""
@@ -157,7 +165,7 @@ class Tracker:
     def end_run(self, run: str, status: str, tags: Mapping[str, str], timestamp: float) -> None:
         """Set a run's status, and tags, as of `timestamp` in seconds since 1970."""
         for name, value in tags.items():
-            self._client.set_tag(run, name, value)
+            self._client.set_tag(run, name, redact_text(value))
         started = self._client.get_run(run).info.start_time  # later than `timestamp` if `log-mlflow` logs an old run
         self._client.set_terminated(run, status, end_time=max(started, int(timestamp * 1000)))
 
@@ -174,7 +182,7 @@ class Tracker:
 
     def upsert_records(self, dataset: str, records: Sequence[Record]) -> None:
         """Add records; each replaces the one with the same inputs."""
-        self._store.upsert_dataset_records(dataset, list(records))
+        self._store.upsert_dataset_records(dataset, redact_value(list(records)))
 
     def delete_records(self, dataset: str, ids: Sequence[str]) -> None:
         """Delete records by id."""
@@ -205,7 +213,7 @@ def with_tracking_errors(tracking_uri: str, work: Callable[P, R], *args: P.args,
 
 
 def _explain_error(error: "MlflowException", tracking_uri: str) -> TrackingError:
-    code, first_line = error.error_code, str(error).splitlines()[0][:300]
+    code, first_line = error.error_code, redact_text(str(error)).splitlines()[0][:300]
     if code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
         variables = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
         return TrackingError(f"{tracking_uri} refused the credentials; set {variables}", is_retryable=False)

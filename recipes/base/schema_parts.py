@@ -9,6 +9,7 @@ PROVENANCE: dict[str, Any] = {
     "properties": {
         "source": {"enum": ["model", "fallback"]},
         "model": {"type": ["string", "null"]},
+        "endpoint": {"type": ["string", "null"]},
         "batch": {"type": "string"},
         "attempt": {"type": "integer"},
         "simulated": {"type": "boolean"},
@@ -17,7 +18,8 @@ PROVENANCE: dict[str, Any] = {
     },
     "required": ["source", "model", "batch", "attempt", "simulated"],
 }
-"""Where an item came from. Only an item that stays although it duplicates another has the last two fields."""
+"""Where an item came from: `endpoint` is the address that was called, or `simulator`. Only an item that stays although
+it duplicates another has the last two fields."""
 
 
 def closed(fields: dict[str, Any]) -> dict[str, Any]:

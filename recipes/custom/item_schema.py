@@ -7,6 +7,7 @@ import jsonschema_rs
 
 from recipes.base.recipe import InputError
 from recipes.base.schema_parts import SLOT
+from recipes.custom.schema_contradictions import check_satisfiable
 
 RESERVED = ("slot", "id", "provenance")
 _MAX_DEPTH = 30
@@ -30,6 +31,7 @@ def prepare_schema(schema: Mapping[str, Any], field: str) -> dict[str, Any]:
         raise InputError(place, f"not a JSON Schema: {error.message}") from None
     except (jsonschema_rs.ReferencingError, ValueError) as error:
         raise InputError(field, f"not a JSON Schema: {error}") from None
+    check_satisfiable(inlined, field)
     undefined = [name for name in inlined.get("required", []) if name not in inlined["properties"]]
     if undefined:
         raise InputError(f"{field}.required", f"'{undefined[0]}' is required but not among the properties")

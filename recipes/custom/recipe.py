@@ -1,6 +1,7 @@
 """An artifact of your own, described in the request, without code."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, ClassVar, cast
 
 import jsonschema_rs
@@ -8,7 +9,7 @@ from pydantic import Field, StrictStr
 
 from quire.lazy_sequence import LazySequence
 from quire.progress import Group
-from quire.request import Part, Request
+from quire.request import MAX_TARGET, Part, Request
 from quire.slots import Slot
 from recipes.base.recipe import ANSWER_FORM, BatchContext, InputError, Item, Recipe, listing
 from recipes.custom.item_schema import add_slot_number, prepare_schema
@@ -16,6 +17,8 @@ from recipes.custom.slot_sources import (
     DraftRange,
     SlotDrafts,
     SlotSource,
+    check_group_names,
+    find_count_field,
     list_draft_ranges,
     missing_column_message,
     read_rows,
@@ -95,14 +98,23 @@ class Custom(Recipe):
 
     def _limit_to_target(self, ranges: Sequence[DraftRange]) -> SlotDrafts:
         """Return the first `target` drafts, or all. Raises InputError if two have the same id."""
+        source = self.parameters.slots
+        total = sum(part.count for part in ranges)
+        if min(total, self.request.target or total) > MAX_TARGET:
+            raise InputError(
+                f"inputs.slots{find_count_field(source)}", f"{total:,} items are too many; {MAX_TARGET:,} are allowed"
+            )
+        if source.groups is not None:
+            check_group_names(source.groups, "inputs.slots.groups")
         target, drafts = self.request.target, SlotDrafts(ranges)
         if target is not None and target > len(drafts):
             raise InputError("target", f"inputs.slots make {len(drafts)}; target can only be smaller")
         drafts = SlotDrafts(ranges, target)
         keys: set[str] = set()
-        for draft in drafts if self.parameters.slots.count is None else ():
+        for draft in drafts if source.count is None else ():
             if draft.key in keys:
-                raise InputError("inputs.slots.key", f"two items would have the id '{draft.key}'")
+                field = "key" if source.key else "groups" if source.groups is not None else "rows"
+                raise InputError(f"inputs.slots.{field}", f"two items would have the id '{draft.key}'")
             keys.add(draft.key)
         return drafts
 
@@ -155,22 +167,24 @@ class Custom(Recipe):
     def build_slot(self, number: int) -> Slot:
         """Return a slot by its number. Raises InputError if its prompt cannot be rendered, or is empty."""
         draft = self.drafts[number - 1]
-        values = {**self._common_values(), **draft.values, "number": number}
-        brief = self.templates.render(self.parameters.prompt, values, "inputs.prompt")
+        values = {**draft.values, "number": number}
+        brief = self.templates.render(self.parameters.prompt, values, "inputs.prompt", self._common_values)
         if not brief:
             raise InputError("inputs.prompt", f"the template is empty for slot {draft.key}")
         return Slot(number=number, key=draft.key, brief=brief, data=draft.values)
 
+    @cached_property
     def _common_values(self) -> dict[str, Any]:
+        """The values of all templates, as one object: they are sent to another process once."""
         documents = {name: self.texts[f"documents.{name}"] for name in self.parameters.documents}
         return {"params": self.parameters.params, "documents": documents, "total": len(self.drafts)}
 
     def _render_instructions(self) -> str:
-        text = self.templates.render(self.parameters.instructions, self._common_values(), "inputs.instructions")
+        text = self.templates.render(self.parameters.instructions, {}, "inputs.instructions", self._common_values)
         return f"{text}\n{ANSWER_FORM}"
 
     def _slot_values(self, slot: Slot) -> dict[str, Any]:
-        return {**self._common_values(), **slot.data, "number": slot.number}
+        return {**slot.data, "number": slot.number}
 
     # The prompt and the answer -------------------------------------------------------------------------------------
 
@@ -190,7 +204,7 @@ class Custom(Recipe):
 
     def _is_met(self, check: Check, index: int, values: Mapping[str, Any]) -> bool:
         try:
-            return self.templates.is_true(check.that, values, f"inputs.checks.{index}.that")
+            return self.templates.is_true(check.that, values, f"inputs.checks.{index}.that", self._common_values)
         except InputError:
             return False  # such as a comparison of a field that this item leaves out
 
@@ -206,7 +220,7 @@ class Custom(Recipe):
 
     def _render_parts(self, part: Any, values: Mapping[str, Any], field: str) -> Any:
         if isinstance(part, str):
-            return self.templates.render(part, values, field)
+            return self.templates.render(part, values, field, self._common_values)
         if isinstance(part, list):
             return [self._render_parts(inner, values, field) for inner in cast(list[Any], part)]
         if isinstance(part, dict):

@@ -8,16 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import ConfigDict, Field, StrictInt, StrictStr, model_validator
+from pydantic import ConfigDict, Field, StrictStr, model_validator
 
 from quire.lazy_sequence import LazySequence
-from quire.request import Part
+from quire.request import Count, Part
 from recipes.base.json_lines import parse_json_lines
 from recipes.base.recipe import InputError
-
-Count = Annotated[StrictInt, Field(ge=1)]
 
 
 def _require_one_of(*names: str) -> dict[str, Any]:
@@ -138,6 +136,21 @@ def _list_group_ranges(group: SlotGroup, parents: tuple[SlotGroup, ...], each: i
     count = (len(group.list) if group.list is not None else group.count or 0) * each
     name = "/".join(names)
     yield DraftRange(name, count, partial(_draft_of_group, name, values, group.list, count, each))
+
+
+def find_count_field(source: SlotSource) -> str:
+    """Return the field that makes the items many, with a dot before it."""
+    return ".each" if source.each > 1 else ".count" if source.count is not None else ".groups" if source.groups else ""
+
+
+def check_group_names(groups: Sequence[SlotGroup], field: str) -> None:
+    """Raise InputError if two groups at the same place have the same name: ids are made of the names."""
+    names: set[str] = set()
+    for index, group in enumerate(groups):
+        if group.name in names:
+            raise InputError(f"{field}.{index}.name", f"a second group is called '{group.name}'; choose another name")
+        names.add(group.name)
+        check_group_names(group.groups or (), f"{field}.{index}.groups")
 
 
 def _draft_counted(count: int, index: int) -> SlotDraft:

@@ -1,11 +1,11 @@
 """Backgammon drills from a library of positions, in independent batches of five."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, cast
+from typing import Any, ClassVar, cast
 
-from pydantic import Field, StrictInt, StrictStr, field_validator
+from pydantic import Field, StrictStr, field_validator
 
-from quire.request import Part, Request
+from quire.request import Count, Part, Request
 from quire.slots import Slot
 from recipes.base.recipe import ANSWER_FORM, BatchContext, InputError, Item, Recipe, listing
 from recipes.base.schema_parts import SLOT, TEXT, closed
@@ -24,7 +24,7 @@ class DrillInputs(Part):
         min_length=1, description="positions: JSON Lines, or sqlite:///FILE?table=T, or postgresql://HOST/DB?table=T"
     )
     phases: tuple[StrictStr, ...] = Field(default=(positions.OPENING,), min_length=1, description="phases of the game")
-    max_positions_per_phase: Annotated[StrictInt, Field(ge=1)] = Field(default=25, description="cap for each phase")
+    max_positions_per_phase: Count = Field(default=25, description="cap for each phase")
     mental_model: StrictStr | None = Field(default=None, description="a text file: how an expert thinks of the game")
     curriculum: StrictStr | None = Field(default=None, description="a text file: what is taught, in which order")
     profile: StrictStr | None = Field(default=None, description="a text file: who teaches")

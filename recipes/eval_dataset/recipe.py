@@ -3,12 +3,12 @@
 import re
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
-from typing import Annotated, Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
-from pydantic import Field, StrictInt, StrictStr, field_validator
+from pydantic import Field, StrictStr, field_validator
 
 from quire.progress import Group
-from quire.request import Part, Request
+from quire.request import Count, Part, Request
 from quire.slots import Slot
 from recipes.base.recipe import ANSWER_FORM, BatchContext, FilledSlot, InputError, Item, Question, Recipe, listing
 from recipes.base.schema_parts import PROVENANCE, SLOT, TEXT, closed
@@ -24,7 +24,7 @@ class Category(Part):
 
     name: StrictStr = Field(min_length=1, description="what this kind of case is called")
     description: StrictStr = Field(min_length=1, description="what these cases test")
-    count: Annotated[StrictInt, Field(ge=1)] = Field(description="how many cases")
+    count: Count = Field(description="how many cases")
     example_inputs: StrictStr | dict[str, Any] | None = Field(
         default=None, description="an input as a user would write it; a mapping gives the shape of every input"
     )
@@ -35,7 +35,7 @@ class EvalInputs(Part):
     """The inputs of an evaluation dataset: its categories, and how cases are planned and judged."""
 
     categories: tuple[Category, ...] = Field(min_length=1, description="the kinds of case")
-    max_items: Annotated[StrictInt, Field(ge=1)] | None = Field(default=None, description="caps the whole")
+    max_items: Count | None = Field(default=None, description="caps the whole")
     input_field: StrictStr = Field(
         default="query", pattern=r"^[A-Za-z_]\w*$", description="the input's name, if a text"
     )

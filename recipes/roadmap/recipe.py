@@ -29,7 +29,7 @@ class Phase(Part):
     """A part of the roadmap: consecutive weeks with a name."""
 
     name: StrictStr = Field(min_length=1, description="what the phase is called")
-    weeks: Annotated[StrictInt, Field(ge=1)] = Field(description="how many weeks it takes")
+    weeks: Annotated[StrictInt, Field(ge=1, le=520)] = Field(description="how many weeks it takes")
     focus: StrictStr = Field(default="", description="what it is about")
 
 

@@ -11,6 +11,9 @@ Json = Annotated[bool, Parameter(name="--json", negative=(), help="print JSON an
 Overrides = Annotated[list[str] | None, Parameter(name="--set", negative=(), help="override a field: target=10")]
 Concurrency = Annotated[int | None, Parameter(help="calls in flight, short for --set batching.concurrency=N")]
 RunPriority = Annotated[int | None, Parameter(help="1, the highest, to 5; a run without one has 3")]
+AllowedPaths = Annotated[
+    list[Path] | None, Parameter(name="--allow-path", negative=(), help="a folder whose files the request may name")
+]
 RequestPath = Annotated[Path, Parameter(help="the request, YAML or JSON")]
 RunId = Annotated[str, Parameter(help="the run's id, the beginning of it, or `last`")]
 

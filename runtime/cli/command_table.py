@@ -45,7 +45,7 @@ COMMANDS = {
         "check_command:check",
         "Validate a request and show its plan, the expected tokens and cost, and what the store already holds. No "
         "model is called.",
-        "FILE --set=TEXT... --concurrency=TEXT --id=TEXT --prompt --json",
+        "FILE --set=TEXT... --allow-path=FILE... --concurrency=TEXT --id=TEXT --prompt --json",
     ),
     "compare": Command(
         "report_commands:compare",
@@ -147,7 +147,7 @@ COMMANDS = {
     "run": Command(
         "run_commands:run",
         "Start a run, or attach to it, and show it until it ends. Ctrl-C leaves the run as it is, to continue later.",
-        "FILE --id=TEXT --set=TEXT... --concurrency=TEXT --fresh --priority=TEXT --detach --json",
+        "FILE --id=TEXT --set=TEXT... --allow-path=FILE... --concurrency=TEXT --fresh --priority=TEXT --detach --json",
     ),
     "schema": Command(
         "schema_command:schema",

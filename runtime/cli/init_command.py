@@ -39,6 +39,6 @@ async def init(
     count = f"{len(plan.slots):,} {plan.recipe.noun} in {len(plan.sizes):,} batch(es)"
     print(f"{file}: {count} with {plan.request.generator.name}")
     print(f"  all its fields     {starter_command('recipes', 'show', draft.recipe.name)}")
-    print(f"  check its plan     {starter_command('check', str(file))}")
-    print(f"  run it             {starter_command('run', str(file))}")
+    print(f"  check its plan     {draft.build_command('check')}")
+    print(f"  run it             {draft.build_command('run')}")
     return 0

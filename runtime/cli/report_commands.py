@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -23,6 +22,7 @@ from runtime.errors import SetupError
 from runtime.temporal.connection import open_connection
 from runtime.temporal.runs import attach_run, fetch_request, fetch_run_state, open_run_plan
 from runtime.text import console
+from runtime.text.terminal import TextConsole
 
 StoreAddress = Annotated[str | None, Parameter(name="--store", help="the store, if no server knows the run")]
 
@@ -123,6 +123,8 @@ class _FileSink:
 @contextmanager
 def _replace_file(path: Path) -> Generator[BinaryIO]:
     """Open a file for writing that appears, or replaces an older one, when all is written. Raises SetupError."""
+    if not path.name or path.is_dir():
+        raise SetupError(f"{path} is a folder; name a file in it, such as {path / 'report.html'}")
     part = path.with_name(path.name + ".part")
     try:
         with part.open("wb") as file:
@@ -142,4 +144,4 @@ def _print_comparison(titles: tuple[str, str, str], lines: list[comparison.Compa
     for line in lines:
         style = "bold" if line.differs else ""
         table.add_row(line.name, Text(line.one, style), Text(line.other, style))
-    Console(highlight=False).print(table)
+    TextConsole().print(table)

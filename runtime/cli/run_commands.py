@@ -6,7 +6,7 @@ from cyclopts import Parameter
 
 from quire.commands import starter_command
 from runtime import logs
-from runtime.cli.app import Concurrency, Json, Overrides, RequestPath, RunId, RunPriority, list_overrides
+from runtime.cli.app import AllowedPaths, Concurrency, Json, Overrides, RequestPath, RunId, RunPriority, list_overrides
 from runtime.errors import SetupError
 from runtime.request.request_file import load_request
 from runtime.session import status_text
@@ -24,6 +24,7 @@ async def run(
     *,
     id: Annotated[str | None, Parameter(help="the run's id; the id of an existing run attaches to it")] = None,
     set: Overrides = None,
+    allow_path: AllowedPaths = None,
     concurrency: Concurrency = None,
     fresh: Annotated[bool, Parameter(negative=(), help="do not reuse answers that earlier runs paid for")] = False,
     priority: RunPriority = None,
@@ -33,7 +34,7 @@ async def run(
     """Start a run, or attach to it, and show it until it ends. Ctrl-C leaves the run as it is, to continue later."""
     logs.configure_logging()
     run_priority.validate_priority(priority)
-    checked = load_request(request, list_overrides(set, concurrency, fresh=fresh))
+    checked = load_request(request, list_overrides(set, concurrency, fresh=fresh), allow_path or ())
     code, _ = await run_request(checked, request, id=id, priority=priority, detach=detach, json=json)
     return code
 

@@ -67,7 +67,7 @@ async def failed(id: RunId, /, *, json: Json = False) -> int:
             continue
         missing += 1
         row = {"slot": entry["slot"], "reason": entry["reason"]}
-        print(json_codec.dumps(row, ensure_ascii=False) if json else make_printable(f"{row['slot']}: {row['reason']}"))
+        print(console.format_json(row) if json else make_printable(f"{row['slot']}: {row['reason']}"))
     if not missing:
         console.print_note(f"run {id} has no missing slot")
     return 0

@@ -1,15 +1,16 @@
 """Checks of `doctor` on the models' endpoints: reachable, key, model, structured output."""
 
 import json
-import os
 from typing import Any
 
+from activities.model.environment import explain_bad_address
 from activities.model.pricing import list_price
 from activities.model.request_body import MODES, OPENAI, build_body, in_mode, is_reasoning_model
 from quire.commands import starter_command
 from quire.outcome import Usage
-from quire.request import ModelChoice
+from quire.request import SIMULATOR, ModelChoice
 from runtime.doctor.finding import Finding, hide_credentials
+from runtime.temporal.settings import read_model_environment
 from runtime.worker.simulator_process import run_simulator
 
 ITEM_SCHEMA: dict[str, Any] = {
@@ -32,17 +33,21 @@ KEY_REFUSED = (401, 403)
 async def check_endpoint(model: ModelChoice, *, call: bool) -> list[Finding]:
     """Check a model's endpoint, or the offline simulator if none is configured. A model is called only on the
     simulator, or if `call` is set."""
-    address = model.base_url or os.environ.get("OPENAI_BASE_URL")
-    if address is None and not os.environ.get("OPENAI_API_KEY"):
+    environment = read_model_environment()
+    address = model.base_url or environment.own_address
+    if address == SIMULATOR:
         async with run_simulator() as simulator_url:
             message = "the offline simulator: neither OPENAI_API_KEY nor OPENAI_BASE_URL is set, so text is simulated"
             note = Finding("endpoint", "note", message, "export OPENAI_API_KEY=..., for a model's text")
             return [note, await _check_structured_output(model, simulator_url, "none")]
-    address = address or OPENAI
-    key = os.environ.get(model.api_key_env, "").strip()
-    if not address.startswith(("http://", "https://")):
-        message = f"'{hide_credentials(address)}' does not begin with http:// or https://"
-        return [Finding("endpoint", "wrong", message, "export OPENAI_BASE_URL=https://..., or correct model.base_url")]
+    key = environment.read_key(model.api_key_env)
+    if wrong := explain_bad_address(address):
+        without = f"remove the user and the password from the address; the key belongs into {model.api_key_env}"
+        fix = without if "@" in address else "export OPENAI_BASE_URL=https://..., or correct model.base_url"
+        return [Finding("endpoint", "wrong", hide_credentials(wrong), fix)]
+    if environment.may_allow(model, address):
+        message = f"{model.api_key_env} is not sent to {address}, which is not the endpoint of this process"
+        return [Finding("key", "wrong", message, environment.suggest_allowing(address))]
     findings = await _check_model_list(model, address, key)
     if any(finding.state == "wrong" for finding in findings):
         return findings
@@ -81,9 +86,6 @@ async def _check_model_list(model: ModelChoice, address: str, key: str) -> list[
         cause = type(error.__cause__ or error).__name__
         fix = "start it, or correct OPENAI_BASE_URL or model.base_url"
         return [Finding("endpoint", "wrong", f"no answer from {public_address} ({cause})", fix)]
-    except ValueError:  # aiohttp refuses an address with user and password in addition to the key's header
-        fix = f"remove the user and the password from the address; the key belongs into {variable}"
-        return [Finding("endpoint", "wrong", f"{public_address} cannot be called as it is written", fix)]
     return [
         Finding("endpoint", "ok", f"{public_address} answers"),
         _report_key(variable, key),

@@ -17,6 +17,7 @@ from runtime.doctor.finding import Finding
 from runtime.errors import SetupError
 from runtime.temporal import embedded_server
 from runtime.temporal.diagnosis import list_workers
+from runtime.temporal.server_lock import find_server
 from runtime.temporal.settings import TASK_QUEUE, get_server_home, get_server_port
 
 CREATE_ATTRIBUTE = "temporal operator search-attribute create --name {} --type {}"
@@ -80,7 +81,7 @@ def _is_occupied(number: int) -> bool:
 
 async def _describe_server(client: Client, address: str, *, configured: bool) -> Finding:
     info = await client.workflow_service.get_system_info(GetSystemInfoRequest())
-    is_embedded = not configured and (get_server_home() / "temporal.pid").exists()
+    is_embedded = not configured and find_server(get_server_home()) is not None
     origin = _name_setting() if configured else "QUIRE_PORT" if os.environ.get("QUIRE_PORT") else "the default port"
     kind = f"embedded, data in {get_server_home()}" if is_embedded else "not embedded"
     return Finding("server", "ok", f"{address} (by {origin}), {kind}, version {info.server_version}")

@@ -4,25 +4,24 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from activities.model.endpoints import SIMULATOR_IDENTITY
+from quire.request import SIMULATOR
 from runtime.preview.preview import SHOWN_ROWS, Preview
+from runtime.text.terminal import TextConsole
 
 
-def print_preview(preview: Preview, console: Console) -> None:
+def print_preview(preview: Preview, console: TextConsole) -> None:
     """Print the whole preview."""
-    console.print(_format_title(preview), markup=False)
+    console.print(_format_title(preview))
     shows_groups = preview["groups"] and preview["batch_count"] > SHOWN_ROWS
     console.print(_build_group_table(preview) if shows_groups else _build_batch_table(preview))
     for name, value in preview["expected"].items():
-        console.print(f"{name}: {value}", markup=False)
+        console.print(f"{name}: {value}")
     console.print("expected, from a low end to a high one:")
     console.print(_build_estimate_table(preview))
     for line in _list_remarks(preview):
-        console.print(line, markup=False)
+        console.print(line)
     for prompt in preview.get("prompts", ()):
         _print_prompt(prompt, preview["endpoint"], console)
 
@@ -38,7 +37,7 @@ def _list_remarks(preview: Preview) -> Iterator[str]:
     estimate, budget = preview["estimate"], preview["budget"]
     yield f"low: {estimate['low_means']}."
     yield f"high: {estimate['high_means']}."
-    if preview["endpoint"] == SIMULATOR_IDENTITY:
+    if preview["endpoint"] == SIMULATOR:
         yield "cost: at list price; without an endpoint the offline simulator answers, and nothing is paid."
     if budget:
         yield f"budget: {budget['said']}: {budget['verdict']}"
@@ -56,8 +55,8 @@ def _build_batch_table(preview: Preview) -> Table:
     for name in ("slots", *(["covers"] if has_coverage else [])):
         table.add_column(name, overflow="fold")
     for row in rows[:SHOWN_ROWS]:
-        slots = escape(row["slots"]) + (" (in the store)" if row["reused"] else "")
-        covers = [escape(_shorten_names(row["covers"]))] if has_coverage else []
+        slots = row["slots"] + (" (in the store)" if row["reused"] else "")
+        covers = [_shorten_names(row["covers"])] if has_coverage else []
         table.add_row(str(row["batch"]), str(row["size"]), slots, *covers)
     if preview["batch_count"] > SHOWN_ROWS:
         table.add_row("…", "", f"{preview['batch_count'] - SHOWN_ROWS:,} more")
@@ -75,7 +74,7 @@ def _build_group_table(preview: Preview) -> Table:
     for name in (preview["noun"], "batches"):
         table.add_column(name, justify="right", no_wrap=True)
     for group in groups[:SHOWN_ROWS]:
-        table.add_row(escape(group["name"]), f"{group['target']:,}", f"{group['batches']:,}")
+        table.add_row(group["name"], f"{group['target']:,}", f"{group['batches']:,}")
     others = groups[SHOWN_ROWS:]
     if others:
         items, batches = (sum(group[name] for group in others) for name in ("target", "batches"))
@@ -94,7 +93,7 @@ def _build_estimate_table(preview: Preview) -> Table:
         names = ("calls", "prompt_tokens", "completion_tokens")
         counts = (_format_range(part[name], _format_short) for name in names)
         model = f", {part['model']}" if part["model"] != preview["model"] else ""
-        table.add_row(escape(part["part"] + model), *counts, _format_cost(part["cost_usd"]))
+        table.add_row(part["part"] + model, *counts, _format_cost(part["cost_usd"]))
     return table
 
 
@@ -137,14 +136,14 @@ def _format_sample(reuse: dict[str, Any]) -> str:
     return f" among {reuse['looked_at']:,} of {reuse['of']:,} batches that were searched for"
 
 
-def _print_prompt(prompt: dict[str, Any], endpoint: str, console: Console) -> None:
+def _print_prompt(prompt: dict[str, Any], endpoint: str, console: TextConsole) -> None:
     """Print the body of a call: its messages as plain text, then everything else as JSON."""
     body = prompt["body"]
     note = f", {prompt['note']}" if prompt.get("note") else ""
-    console.rule(escape(f"{prompt['call']} to {endpoint}{note}"), align="left", characters="═")
+    console.rule(f"{prompt['call']} to {endpoint}{note}", align="left", characters="═")
     for message in body["messages"]:
         console.rule(message["role"], align="left")
-        console.print(message["content"], markup=False, soft_wrap=True)
+        console.print(message["content"], soft_wrap=True)
     console.rule("and the rest of the body", align="left")
     others = {key: value for key, value in body.items() if key != "messages"}
-    console.print(json.dumps(others, ensure_ascii=False, indent=2), markup=False, soft_wrap=True)
+    console.print(json.dumps(others, ensure_ascii=False, indent=2), soft_wrap=True)

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from activities.model.batch_context import preparation_key
-from activities.model.endpoints import SIMULATOR_IDENTITY, Endpoints, is_offline
+from activities.model.endpoints import Endpoints
 from activities.model.prompt import BatchCall, build_batch_call, call_digest, question_body
 from activities.store.answers import SHARED_ANSWERS, Answer, answer_key, find_paying_run, find_shared_answer
 from activities.store.batch_files import batch_key, encode_batch_file
@@ -55,7 +55,7 @@ class Rehearsal:
     def __init__(self, plan: Plan, name: str | None) -> None:
         root = plan.request.output.store
         has_shared = plan.request.reuse and may_hold_run(root, SHARED_ANSWERS)
-        self._endpoints = Endpoints(simulator_address=SIMULATOR_IDENTITY if is_offline() else None)
+        self._endpoints = Endpoints().of_run(plan.request)
         self._shared = Store(root, SHARED_ANSWERS) if has_shared else None
         self._own = Store(root, name) if name and may_hold_run(root, name) else None
         self._name = name
@@ -69,7 +69,7 @@ class Rehearsal:
 
     def describe_endpoint(self, model: ModelChoice) -> str:
         """Return the address of a model's endpoint without user and password."""
-        scheme, _, location = self._endpoints.cache_identity(model).rpartition("://")
+        scheme, _, location = self._endpoints.filed_address(model).rpartition("://")
         return f"{scheme}://{location.rpartition('@')[2]}" if scheme else location
 
     def build_preparations(self) -> dict[str, dict[str, Any]]:

@@ -1,6 +1,7 @@
 """A request written for a person: the example of a recipe, with the person's own values in place of the example's."""
 
 import io
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,10 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from activities.documents import database_table
-from activities.documents.input_files import read_input_file
+from activities.documents.input_files import list_input_addresses, read_input_file
+from activities.documents.readable_folders import list_readable_folders
 from quire.commands import starter_command
+from quire.request import Request
 from recipes.base.recipe import InputError, Recipe
 from runtime.errors import SetupError
 from runtime.paths import EXAMPLES
@@ -43,6 +46,17 @@ class Draft:
         """Check the request as for a run. Raises SetupError if it is not valid."""
         return check_mapping(self.request, self.out.absolute().parent)
 
+    def build_command(self, name: str) -> str:
+        """Return the command line of `check` or `run` for the file, allowing the folders of its inputs if need be."""
+        base = self.out.absolute().parent
+        request = Request.model_validate(self.request)
+        files = [
+            base / path for path in list_input_addresses(request).values() if not database_table.is_table_address(path)
+        ]
+        readable = list_readable_folders(base, (EXAMPLES,))
+        outside = dict.fromkeys(os.path.relpath(file.parent) for file in files if not readable.may_read(file))
+        return starter_command(name, str(self.out), *(word for path in outside for word in ("--allow-path", path)))
+
     def to_text(self) -> str:
         """Return the content of the file."""
         stream = io.StringIO()
@@ -50,8 +64,8 @@ class Draft:
         head = [
             build_modeline(self.out),
             f"# {self.recipe.name}: {self.recipe.describe()}",
-            f"# Check its plan:  {starter_command('check', str(self.out))}",
-            f"# Run it:          {starter_command('run', str(self.out))}",
+            f"# Check its plan:  {self.build_command('check')}",
+            f"# Run it:          {self.build_command('run')}",
         ]
         body = [self.comment_lines.get(line.strip(), line) for line in stream.getvalue().splitlines()]
         return "\n".join([*head, *body, ""])

@@ -26,6 +26,7 @@ def build_request_schema(recipes: Mapping[str, type[Recipe]]) -> Schema:
         "title": "A request for Quire",
         **request,
         "properties": request["properties"] | {"recipe": _build_recipe_field(recipes)},
+        "patternProperties": {"^x-": {}},
         "allOf": rules,
         "$defs": definitions,
     }

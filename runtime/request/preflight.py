@@ -1,44 +1,58 @@
 """Free checks before a run exists: its endpoints accept their keys, and its MLflow server answers."""
 
 import asyncio
-import os
-from urllib.parse import urlsplit
+import sys
 
-from activities.errors import missing_key_message
-from activities.model.request_body import OPENAI
-from quire.request import ModelChoice, Request
+from activities.model.environment import ModelEnvironment, parse_host
+from quire.request import SIMULATOR, ModelChoice, Request
 from runtime.errors import SetupError
+from runtime.temporal.settings import read_model_environment
+from runtime.text import console
 
 
-async def check_keys(request: Request) -> None:
-    """Ask each endpoint that the request names for its models. Raises SetupError if one refuses the key or is away."""
-    for model in list_endpoints(request):
-        await _check_key(model)
+async def check_keys(request: Request, *, ask: bool = False) -> None:
+    """Ask each endpoint that the request names for its models. Raises SetupError if one refuses the key or is away.
+
+    A key goes only to the hosts that the environment allows; with `ask`, a person at a terminal may allow another.
+    """
+    environment = read_model_environment()
+    models = list_endpoints(request)
+    for model in models:
+        _require_permission(model, environment, ask=ask)
+    for model in models:
+        await _check_key(model, environment)
+
+
+def _require_permission(model: ModelChoice, environment: ModelEnvironment, *, ask: bool) -> None:
+    """Raise SetupError if the model's key must not be sent to its address, before anything is sent anywhere."""
+    address = model.base_url or environment.own_address
+    if address == SIMULATOR:
+        return
+    reason = environment.explain_refusal(model, address)
+    if reason and ask and environment.may_allow(model, address) and sys.stdin.isatty() and sys.stderr.isatty():
+        host = parse_host(address)
+        console.print_note(f"The request sends the key in {model.api_key_env} to {host}. Allow it, from now on? [y/N] ")
+        if sys.stdin.readline().strip().lower() in ("y", "yes"):
+            environment.remember_host(host)
+            return
+    if reason:
+        raise SetupError(reason)
 
 
 def list_endpoints(request: Request) -> list[ModelChoice]:
-    """Return one model for each endpoint that the request names."""
+    """Return one model for each endpoint that the request names, that of embeddings included if they are made."""
     models = [request.model, request.generator]
     models += [model.choose_for_step(step) for model in models for step in range(1, len(model.fallbacks) + 1)]
+    if request.duplicates.method == "semantic":
+        models.append(request.embedder)
     return list({(model.base_url, model.api_key_env): model for model in models}.values())
 
 
-async def _check_key(model: ModelChoice) -> None:
+async def _check_key(model: ModelChoice, environment: ModelEnvironment) -> None:
     """Raise SetupError if the endpoint refuses the key or does not answer. Endpoints without a list of models pass."""
-    key = os.environ.get(model.api_key_env, "").strip()
-    address = model.base_url or os.environ.get("OPENAI_BASE_URL")
-    if address is None:
-        if not os.environ.get("OPENAI_API_KEY"):
-            return  # the offline simulator
-        address = OPENAI
-    if address == OPENAI and not key:
-        raise SetupError(missing_key_message(model.api_key_env))
-    if not address.startswith(("http://", "https://")):
-        raise SetupError(f"the endpoint's address '{address}' does not begin with http:// or https://")
-    if "@" in urlsplit(address).netloc:  # the message must not show them
-        raise SetupError(
-            f"the endpoint's address holds a user or password; leave them out and put the key into {model.api_key_env}"
-        )
+    address, key = model.base_url or environment.own_address, environment.read_key(model.api_key_env)
+    if address == SIMULATOR:
+        return
     # not needed for the simulator; a worker in this process imports them anyway
     from httpx2 import InvalidURL
     from openai import APIConnectionError, APIStatusError

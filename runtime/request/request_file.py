@@ -2,17 +2,15 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, get_args
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import MarkedYAMLError
 
 from activities.documents.input_files import read_input_files
+from activities.documents.readable_folders import ReadableFolders, list_readable_folders
 from activities.duplicates import existing_items
 from activities.model.pricing import check_price_known
 from activities.output.formats import check_installed
@@ -20,6 +18,8 @@ from quire.request import Part, Request
 from recipes.base.recipe import InputError
 from recipes.planning import Plan, build_plan, plain_message, validate_inputs
 from runtime.errors import SetupError
+from runtime.paths import EXAMPLES
+from runtime.request.yaml_file import check_bounds, drop_anchor_fields, read_yaml_file, read_yaml_value
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,23 @@ class CheckedRequest:
     """The plan; its own request has the recipe's defaults filled in."""
 
 
-def load_request(path: Path, overrides: Sequence[str] = ()) -> CheckedRequest:
+def load_request(path: Path, overrides: Sequence[str] = (), allowed: Iterable[Path] = ()) -> CheckedRequest:
     """Read a request file, apply the overrides (each `field=value`), and check and plan the request.
+
+    The files that it names are in its own folder, in the `allowed` ones, or set by an override; or they are those of
+    Quire's own examples, which `init` names.
 
     Raises SetupError, with file, line and field, for everything that the person must fix.
     """
-    fields = _read_yaml(path)
-    overridden = {apply_override(fields, setting) for setting in overrides}
-    return _check_fields(fields, path.parent, lambda location: _find_origin(path, fields, location, overridden))
+    fields = read_yaml_file(path)
+    overridden: set[str] = set()
+    check_bounds(fields, lambda location: _find_origin(path, fields, location, overridden))
+    drop_anchor_fields(fields)
+    overridden |= {apply_override(fields, setting) for setting in overrides}
+    readable = list_readable_folders(path.parent, (*allowed, EXAMPLES), overridden)
+    return _check_fields(
+        fields, path.parent, lambda location: _find_origin(path, fields, location, overridden), readable
+    )
 
 
 def check_mapping(fields: Mapping[str, Any], base: Path | None = None) -> CheckedRequest:
@@ -64,7 +73,12 @@ def with_json_format(checked: CheckedRequest) -> CheckedRequest:
     return replace(checked, request=request, plan=build_plan(request, checked.texts, checked.documents))
 
 
-def _check_fields(fields: Mapping[str, Any], base: Path, find_origin: Callable[[Sequence[str]], str]) -> CheckedRequest:
+def _check_fields(
+    fields: Mapping[str, Any],
+    base: Path,
+    find_origin: Callable[[Sequence[str]], str],
+    readable: ReadableFolders | None = None,
+) -> CheckedRequest:
     """Check and plan a request. `find_origin` returns where a field was set, for messages."""
     try:
         request = Request.model_validate(_to_plain(fields))
@@ -72,13 +86,13 @@ def _check_fields(fields: Mapping[str, Any], base: Path, find_origin: Callable[[
         raise SetupError("\n".join(_format_error(entry, find_origin) for entry in _list_errors(error))) from None
     try:
         validate_inputs(request)
-        texts, documents = read_input_files(request, base)
+        texts, documents = read_input_files(request, base, readable)
         request = _with_absolute_paths(request, base)
         plan = build_plan(request, texts, documents)
         check_price_known(plan.request)
         check_installed(plan.request)
         compared_fields = plan.request.duplicates.fields or plan.recipe.compared
-        request = existing_items.check_existing_items(request, compared_fields, base)
+        request = existing_items.check_existing_items(request, compared_fields, base, readable)
         return CheckedRequest(request, texts, documents, plan)
     except InputError as error:
         raise SetupError(f"{find_origin(error.field.split('.'))}: {error.field}: {error}") from None
@@ -95,57 +109,24 @@ def _with_absolute_paths(request: Request, base: Path) -> Request:
     return request.model_copy(update={"output": output.model_copy(update=changes)})
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text("utf-8-sig")
-    except UnicodeDecodeError:
-        raise SetupError(f"{path}: not a text file; a request is YAML or JSON in UTF-8") from None
-    except FileNotFoundError:
-        raise SetupError(f"there is no file {path}") from None
-    except OSError as error:
-        raise SetupError(f"{path} cannot be read: {error.strerror}") from None
-    try:
-        fields: Any = YAML(typ="rt").load(text)
-    except DuplicateKeyError as error:
-        raise SetupError(
-            f"{path}:{_find_line(error)}: {str(error.problem).split(' with value')[0]}; keep one of them"
-        ) from None
-    except MarkedYAMLError as error:
-        number = _find_line(error)
-        line = "".join(text.splitlines()[number - 1 : number])
-        has_tab = "\t" in line[:40]
-        hint = "YAML is indented with spaces, and here is a tab" if has_tab else (error.problem or "not valid YAML")
-        raise SetupError(f"{path}:{number}: {hint}") from None
-    except Exception as error:  # ruamel raises plain ValueErrors for broken dates and the like
-        raise SetupError(f"{path}: not valid YAML: {error}") from None
-    if not isinstance(fields, dict):
-        raise SetupError(f"{path}:1: a request is a mapping of fields such as `recipe: oq_suite`")
-    return cast(dict[str, Any], fields)
-
-
-def _find_line(error: MarkedYAMLError) -> int:
-    mark = error.problem_mark or error.context_mark
-    return mark.line + 1 if mark else 1
-
-
 def apply_override(fields: dict[str, Any], setting: str, option: str = "--set") -> str:
     """Set a field of a request from `a.b=value`, where the value is YAML, and return the dotted field.
 
     Raises SetupError, naming the `option` of the command line, if the setting cannot be applied.
     """
     field, equals, value = setting.partition("=")
+    origin = f"{option} {setting[:80]}"
     if not equals or not field:
-        raise SetupError(f"{option} {setting}: write it as field=value, such as target=10")
+        raise SetupError(f"{origin}: write it as field=value, such as target=10")
     *parents, last = field.split(".")
     group: Any = fields
     for name in parents:
         group = group.setdefault(name, {})
         if not isinstance(group, dict):
-            raise SetupError(f"{option} {setting}: {name} is not a group of fields")
-    try:
-        group[last] = YAML(typ="safe").load(value) if value.strip() else None
-    except MarkedYAMLError as error:
-        raise SetupError(f"{option} {setting}: {error.problem}") from None
+            raise SetupError(f"{origin}: {name} is not a group of fields")
+    loaded = read_yaml_value(value, origin)
+    check_bounds(loaded, lambda _: origin)
+    group[last] = loaded
     return field
 
 
@@ -182,7 +163,7 @@ def _format_error(entry: Any, find_origin: Callable[[Sequence[str]], str]) -> st
 
 def _without_password(value: object) -> str:
     """Return the representation of a value without the password that an address may hold."""
-    return re.sub(r"://[^/\s]*@", "://…@", repr(value))
+    return re.sub(r"://.*@", "://…@", repr(value))
 
 
 def _find_model(location: Sequence[str]) -> type[Part]:
@@ -205,7 +186,7 @@ def _find_origin(path: Path, fields: Any, location: Sequence[str], overridden: s
     """Return the override that set a field, else `file:line` of the field or of its nearest parent in the file."""
     dotted = ".".join(location)
     for setting in overridden:
-        if dotted == setting or dotted.startswith(setting + "."):
+        if dotted == setting or dotted.startswith(setting + ".") or (dotted and setting.startswith(dotted + ".")):
             return f"--set {setting}"
     line, group = 1, fields
     for name in location:

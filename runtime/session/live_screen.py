@@ -106,6 +106,7 @@ def list_facts(view: RunView, progress: Progress) -> list[tuple[str, str, str]]:
         ("tokens", _format_tokens(progress), ""),
         ("cost", _format_cost(view, progress), ""),
         ("retried", retries, "yellow"),
+        ("stuck", "" if retries else retrying.trouble, "yellow"),
         ("waiting", retrying.describe_wait(), "yellow"),
         ("paused", pause, "bold yellow"),
         ("besides", _format_exceptions(progress), ""),

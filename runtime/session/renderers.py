@@ -1,24 +1,26 @@
 """Ways to show the views of a run: a live screen, plain lines, JSON lines."""
 
-import json
 import sys
 import time
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from rich.console import Console
 from rich.live import Live
 
 from quire.durations import format_duration
 from quire.progress import CYCLE, Progress, format_cycle_line
 from runtime.session.live_screen import render_screen
 from runtime.session.run_view import RunView
+from runtime.text.console import format_json
+from runtime.text.terminal import TextConsole
 from runtime.text.wording import format_usd, make_printable
 
 STEP_PERCENT = 5
 """Per cent from one plain line to the next if nothing else of importance happens."""
 LINE_SECONDS = 60.0
 """Seconds after which a plain line is printed if anything has changed; and between two lines about a rate limit."""
+STILL_SECONDS = 5.0
+"""Seconds without progress after which the reason is printed."""
 FREE_COLUMNS = 4
 """Columns left free beside the screen: a terminal prints `^C` behind the last line, which must not wrap."""
 JSON_SECONDS, QUIET_JSON_SECONDS = 1.0, 10.0
@@ -43,7 +45,7 @@ class ScreenRenderer:
     """A live screen on standard error that is redrawn with each view."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
+        self._console = TextConsole(stderr=True)
         self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
 
     def __enter__(self) -> Self:
@@ -82,6 +84,7 @@ class LineRenderer(_PrintingRenderer):
         self._stage: tuple[str, str] | None = None
         self._percent, self._printed_at, self._wait_printed_at = -STEP_PERCENT, 0.0, -LINE_SECONDS
         self._diagnosis_kind = ""
+        self._moved_line, self._moved_at, self._trouble_kind = "", 0.0, ""
 
     def render(self, view: RunView, *, last: bool = False) -> None:
         """Print what is new in a view."""
@@ -104,10 +107,21 @@ class LineRenderer(_PrintingRenderer):
             self._printed.add(progress.line)
             self._stage, self._percent, self._printed_at = _get_stage(progress), progress.percent, time.monotonic()
             _print_line(", ".join([progress.line, *([] if last else _list_extras(view, progress))]))
+        self._print_trouble(view, progress)
         wait = view.retrying.describe_wait()
         if wait and time.monotonic() - self._wait_printed_at >= LINE_SECONDS:
             self._wait_printed_at = time.monotonic()
             _print_line(wait)
+
+    def _print_trouble(self, view: RunView, progress: Progress) -> None:
+        """Print why nothing has moved for some seconds, once for each reason."""
+        line = progress.line
+        if line != self._moved_line:
+            self._moved_line, self._moved_at, self._trouble_kind = line, view.taken_at, ""
+        kind = view.retrying.trouble_kind
+        if kind and kind != self._trouble_kind and view.taken_at - self._moved_at >= STILL_SECONDS:
+            self._trouble_kind = kind
+            _print_line(view.retrying.trouble)
 
     def _is_line_due(self, progress: Progress, *, last: bool) -> bool:
         stepped = progress.percent >= self._percent + STEP_PERCENT or progress.percent < self._percent
@@ -127,14 +141,14 @@ class JsonLineRenderer(_PrintingRenderer):
         """Print a line for every per cent and every change of stage, and now and then if anything else is new."""
         fields = to_json(view)
         kind = view.diagnosis.kind if view.diagnosis else ""
-        state = (fields.get("percent"), fields.get("stage"), fields.get("waits_for"), kind)
+        state = (fields.get("percent"), fields.get("stage"), fields.get("waits_for"), kind, view.retrying.trouble_kind)
         seconds = time.monotonic() - self._printed_at
-        stage_changed = self._state is None or state[1:] != self._state[1:]
+        stage_changed = self._state is None or state[1:4] != self._state[1:4]
         due_seconds = JSON_SECONDS if state != self._state else QUIET_JSON_SECONDS
         if fields == self._last or not (last or stage_changed or seconds >= due_seconds):
             return
         self._state, self._last, self._printed_at = state, fields, time.monotonic()
-        print(json.dumps(fields, ensure_ascii=False), flush=True)
+        print(format_json(fields), flush=True)
 
 
 def to_json(view: RunView) -> dict[str, Any]:
@@ -147,6 +161,7 @@ def to_json(view: RunView) -> dict[str, Any]:
         "retried": view.retrying.retried,
         "rate_limit": view.retrying.describe_wait(),
         "trouble": view.diagnosis.message if view.diagnosis else "",
+        "stuck": view.retrying.trouble,
     }
 
 

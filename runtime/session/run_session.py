@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 from obstore.exceptions import BaseError
@@ -10,6 +11,7 @@ from temporalio.service import RPCError
 
 from activities.documents.input_files import upload_input_files
 from activities.duplicates import existing_items
+from activities.model.environment import explain_bad_address
 from activities.store import plan_file
 from activities.store.object_store import Store
 from quire.commands import starter_command
@@ -21,6 +23,7 @@ from runtime import logs
 from runtime.errors import SetupError
 from runtime.request.preflight import check_keys, check_mlflow
 from runtime.request.request_file import CheckedRequest
+from runtime.request.store_probe import probe_store
 from runtime.session.follow import ServerUnreachable, choose_renderers, follow_run
 from runtime.temporal import run_priority
 from runtime.temporal.connection import Connection, open_connection
@@ -33,9 +36,10 @@ from runtime.temporal.runs import (
     is_live,
     load_run,
     start_run,
+    validate_new_id,
     wait_for_progress,
 )
-from runtime.temporal.settings import TASK_QUEUE
+from runtime.temporal.settings import TASK_QUEUE, read_model_environment
 from runtime.text import console, result_text
 from runtime.text.wording import format_count
 from runtime.worker.current_process import exit_now
@@ -61,20 +65,24 @@ async def run_request(
     Without an `id`, the run's id is made from the request and its `path`. A `priority` also changes that of a live run.
     Raises SetupError if the endpoint, MLflow or the store refuses what the request names.
     """
+    if id is not None:
+        validate_new_id(id)
     if not detach:
         # the imports that calls need take a third of a second, which passes while the server is waited for
         asyncio.get_running_loop().run_in_executor(None, importlib.import_module, "activities.generate_batch")
     async with open_connection(start_embedded=True) as connection:
-        name = id or create_run_id(checked.request, path)
+        name = create_run_id(checked.request, path) if id is None else id
         existing = await find_run(connection.client, name)
+        if existing is None:
+            await probe_store(checked.request.output.store)
         if existing is None and not detach:
-            await check_keys(checked.plan.request)
+            await check_keys(checked.plan.request, ask=not json)
             await check_mlflow(checked.plan.request)
         elif existing is not None and await is_live(existing):
             await run_priority.change_priority(connection.client, name, priority)
         if detach:
             if existing is None:
-                await begin_run(connection, name, checked, priority)
+                await begin_run(connection, name, checked, priority, has_worker=False)
             _report_detached(connection, name, json=json, started=existing is None)
             return 0, None
         async with host_worker(connection.client) as worker:
@@ -89,9 +97,23 @@ async def run_request(
 
 
 async def begin_run(
-    connection: Connection, name: str, checked: CheckedRequest, priority: int | None = None
+    connection: Connection,
+    name: str,
+    checked: CheckedRequest,
+    priority: int | None = None,
+    *,
+    has_worker: bool = True,
 ) -> RunHandle:
-    """Upload the request's files to the store and start the run. Raises SetupError if the store cannot be written."""
+    """Upload the request's files to the store and start the run. Raises SetupError if the store cannot be written.
+
+    The run will call the endpoints of this process; without a worker of its own and without an endpoint, those of the
+    worker that plans it.
+    """
+    environment = read_model_environment()
+    if wrong := explain_bad_address(environment.own_address):
+        raise SetupError(f"OPENAI_BASE_URL: {wrong}")
+    if has_worker or not environment.is_offline:
+        checked = replace(checked, request=checked.request.with_default_address(environment.own_address))
     try:
         store = Store(checked.request.output.store, name)
         request = await upload_input_files(checked.request, checked.texts, checked.documents, store)

@@ -53,7 +53,7 @@ class RunPoller:
             return RunView(self._handle.id, self._last_progress, diagnosis=diagnosis, taken_at=time.time())
         self._last_progress, self._unanswered = progress, 0
         forecast = self._forecaster.update(progress, time.monotonic())
-        retrying = await self._fetch_retrying_calls(progress)
+        retrying = await self._fetch_retrying_calls()
         return RunView(self._handle.id, progress, forecast, retrying, taken_at=time.time())
 
     async def _query_progress(self) -> Progress | None:
@@ -63,7 +63,7 @@ class RunPoller:
         except TimeoutError:
             return None
 
-    async def _fetch_retrying_calls(self, progress: Progress) -> RetryingCalls:
+    async def _fetch_retrying_calls(self) -> RetryingCalls:
         if time.monotonic() - self._retrying_fetched >= CALLS_INTERVAL:
             self._retrying_fetched = time.monotonic()
             try:
@@ -72,4 +72,4 @@ class RunPoller:
                     self._retrying = await fetch_retrying_calls(self._client, description, time.time())
             except (RPCError, TimeoutError):
                 return self._retrying  # the next view has the diagnosis
-        return self._retrying if progress.in_flight or self._retrying.awaiting_rates else RetryingCalls()
+        return self._retrying

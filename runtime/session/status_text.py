@@ -42,6 +42,7 @@ async def fetch_status(client: Client, handle: Handle, request: Request) -> Stat
         "retried": calls.retried,
         "retried_because": calls.reason,
         "rate_limit": calls.describe_wait(),
+        "stuck": calls.trouble,
     }
     usage_by_model = {name: Usage.model_validate(usage) for name, usage in status.get("models", {}).items()}
     saved = calculate_savings(request, usage_by_model)
@@ -121,7 +122,9 @@ def _format_calls(status: Status) -> Iterator[str]:
         )
     if status["rate_limit"]:
         yield f"waiting     {status['rate_limit']}"
-    if status["retried"]:
+    if status["stuck"]:
+        yield f"stuck       {status['stuck']}"
+    elif status["retried"]:
         yield f"retried     {format_count(status['retried'], 'call')}: {status['retried_because']}"
     failed = [batch["batch"] for batch in status["batch_states"] if batch["status"] == "FAILED"]
     if failed:

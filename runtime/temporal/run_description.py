@@ -2,6 +2,7 @@
 
 from quire.commands import starter_command
 from quire.request import Request
+from workflows.display.web_ui_markdown import escape_markdown, format_code
 
 
 def build_summary(request: Request) -> str:
@@ -9,7 +10,12 @@ def build_summary(request: Request) -> str:
     generator, planner = request.generator.name, request.model.name
     target = f"{request.target} items, " if request.target else ""
     models = generator if generator == planner else f"{generator} and {planner}"
-    return f"{target}{request.recipe} with {models}".encode()[:200].decode(errors="ignore")
+    summary = f"{target}{request.recipe} with {models}"
+    return (
+        escape_markdown(summary.encode("utf-8", "replace")[:150].decode(errors="ignore"))
+        .encode()[:200]
+        .decode(errors="ignore")
+    )
 
 
 def build_steering_help(id: str) -> str:
@@ -23,7 +29,7 @@ Request Cancellation lets calls in flight finish, and assembles what has been ge
 
 **In a terminal:**
 
-- `{starter_command("watch", id)}`
-- `{starter_command("pause", id)}`, `resume`, `finish`, `cancel`
-- `{starter_command("status", id)}`
+- {format_code(starter_command("watch", id))}
+- {format_code(starter_command("pause", id))}, `resume`, `finish`, `cancel`
+- {format_code(starter_command("status", id))}
 """

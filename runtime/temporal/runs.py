@@ -27,6 +27,7 @@ from quire.commands import starter_command
 from quire.contracts import FATAL_FAILURES, RUN_WORKFLOW
 from quire.progress import Progress, Result
 from quire.request import Request
+from quire.run_ids import find_id_fault
 from runtime.errors import SetupError
 from runtime.temporal import run_description, run_lookup, run_priority
 from runtime.temporal.connection import Connection
@@ -65,6 +66,13 @@ def create_run_id(request: Request, path: Path) -> str:
     words = re.sub(r"[^a-z0-9]+", "-", f"{request.recipe} {stem}".lower()).strip("-")
     words = re.sub(r"^([a-z0-9-]+)-\1$", r"\1", words)  # roadmap-roadmap
     return f"{words[:60]}-{secrets.token_hex(2)}"
+
+
+def validate_new_id(id: str) -> str:
+    """Return the id for a new run. Raises SetupError, with what is allowed, if it cannot be one."""
+    if fault := find_id_fault(id):
+        raise SetupError(f"--id: {fault}")
+    return id
 
 
 async def find_run(client: Client, name: str) -> Handle | None:
@@ -115,6 +123,8 @@ async def fetch_request(client: Client, handle: Handle) -> Request:
 
 async def open_run_plan(store_address: str, id: str) -> OpenPlan:
     """Open the plan of a run in its store. Raises SetupError if the store does not hold it."""
+    if fault := find_id_fault(id):
+        raise SetupError(fault)
     store = Store(store_address, id) if may_hold_run(store_address, id) else None
     plan = await plan_file.open_plan(store) if store else None
     if plan is None:

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from activities.model.environment import ModelEnvironment
 from runtime.errors import SetupError
 
 TASK_QUEUE = "quire"
@@ -11,6 +12,11 @@ TASK_QUEUE = "quire"
 def get_server_home() -> Path:
     """Return the folder of the embedded server's database, log and pid: QUIRE_HOME, default `.quire`."""
     return Path(os.environ.get("QUIRE_HOME") or ".quire").expanduser().absolute()
+
+
+def read_model_environment() -> ModelEnvironment:
+    """Return what this process knows of endpoints, with the hosts that a person allowed at a terminal."""
+    return ModelEnvironment(hosts_file=get_server_home() / "allowed-hosts")
 
 
 def get_server_port() -> int:

@@ -3,8 +3,9 @@
 import sys
 from io import StringIO
 
-from rich.console import Console
 from rich.table import Table
+
+from runtime.text.terminal import TextConsole
 
 UNLIMITED_WIDTH = 1000
 """Columns of a table that does not go to a terminal."""
@@ -18,8 +19,8 @@ def create_plain_table(*, header: bool = True) -> Table:
 def print_plain_table(table: Table) -> None:
     """Print a table: fitted to a terminal, else in full width without trailing spaces."""
     if sys.stdout.isatty():
-        Console(highlight=False).print(table)
+        TextConsole().print(table)
         return
     buffer = StringIO()
-    Console(highlight=False, width=UNLIMITED_WIDTH, file=buffer).print(table)
+    TextConsole(width=UNLIMITED_WIDTH, file=buffer).print(table)
     print("\n".join(line.rstrip() for line in buffer.getvalue().splitlines()))

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -14,6 +13,7 @@ from quire.durations import format_duration
 from quire.progress import Group, Result
 from quire.request import Request
 from runtime.text.console import SHOWN_GROUPS
+from runtime.text.terminal import TextConsole
 from runtime.text.wording import format_count, format_usd, make_printable, shorten_middle, wrap_text
 
 SHOWN_FAILURES = 10
@@ -33,12 +33,12 @@ def print_result(
     url: str | None,
     *,
     extendable: bool = False,
-    console: Console | None = None,
+    console: TextConsole | None = None,
 ) -> None:
     """Print a result. `files` are addresses by label, `url` is the run's page in the Web UI; `extendable` suggests
     `extend`. In a file nothing is wrapped or cut; on a terminal ids and addresses are left to the terminal to wrap, so
     that they can be copied whole."""
-    console = console or Console(highlight=False)
+    console = console or TextConsole()
     if not console.is_terminal:
         console.width = FILE_WIDTH
     counts = f", {result.items:,} of {result.target:,} {make_printable(result.noun)}"
@@ -51,15 +51,15 @@ def print_result(
         console.print()
     for label, text in [*_list_figures(result), *_list_missing_slots(result)]:
         line = f"{label:<{LABEL_WIDTH}}{make_printable(text)}"
-        console.print(wrap_text(line, console.width, indent=LABEL_WIDTH), soft_wrap=True, markup=False)
+        console.print(wrap_text(line, console.width, indent=LABEL_WIDTH), soft_wrap=True)
     for label, address in [*files.items(), *([("Web UI", url)] if url else [])]:
-        console.print(f"{label:<{LABEL_WIDTH}}{address}", soft_wrap=True, markup=False)
+        console.print(f"{label:<{LABEL_WIDTH}}{address}", soft_wrap=True)
     for number, (command, purpose) in enumerate(_list_next_commands(result, extendable=extendable)):
         line = f"{'' if number else 'next':<{LABEL_WIDTH}}{command}"
         fits = len(line) + len(purpose) + 3 <= console.width
         # a purpose that does not fit goes to its own line, so that the command can be copied whole
         comment = f"   {purpose}" if fits else f"\n{'':<{LABEL_WIDTH + 2}}{purpose}"
-        console.print(line + comment, soft_wrap=True, markup=False)
+        console.print(line + comment, soft_wrap=True)
 
 
 def list_result_files(result: Result, request: Request) -> dict[str, str]:

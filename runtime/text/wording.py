@@ -12,6 +12,13 @@ def make_printable(text: str) -> str:
     )
 
 
+def make_lines_printable(text: str) -> str:
+    """Return the text without control characters, as `make_printable` does, with its lines and tabs."""
+    if text.isprintable():
+        return text
+    return "\n".join("\t".join(map(make_printable, line.split("\t"))) for line in text.split("\n"))
+
+
 def wrap_text(text: str, width: int, *, indent: int = 0) -> str:
     """Wrap text to lines of at most `width` columns and indent all but the first. Words are never cut, so that ids and
     addresses can be copied from the screen."""

@@ -4,6 +4,7 @@ Workflows and activities are imported when a worker starts: most commands have n
 second.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -14,9 +15,11 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.limits.rate_leases import server_leases
-from activities.model.endpoints import Endpoints, is_offline
+from activities.model.endpoints import Endpoints
+from activities.model.environment import ModelEnvironment
+from activities.model.misfit import calls_queue
 from runtime.temporal.embedded_server import has_search_attributes
-from runtime.temporal.settings import TASK_QUEUE
+from runtime.temporal.settings import TASK_QUEUE, read_model_environment
 from runtime.worker.build_id import compute_build_id
 from runtime.worker.simulator_process import run_simulator
 
@@ -47,8 +50,11 @@ async def host_worker(
     max_activities: int = MAX_ACTIVITIES,
     max_cached_workflows: int = 1000,
     runner: "type[WorkflowRunner] | None" = None,
+    environment: ModelEnvironment | None = None,
 ) -> AsyncGenerator[HostedWorker]:
     """Run a worker for the length of the block, with the offline simulator if no endpoint is configured.
+
+    It also takes the calls that workers of other endpoints pass on. `environment` is that of the process by default.
 
     Without a `runner`, workflows run outside the SDK's sandbox. The sandbox doubles the cost of a workflow task and
     takes some megabytes per run; it finds mistakes in workflow code, which is ours, so only tests pass it.
@@ -61,28 +67,38 @@ async def host_worker(
     from workflows.rate_keeper import RateKeeper
 
     async with AsyncExitStack() as stack:
-        endpoints = Endpoints(lease_rates=server_leases(client, TASK_QUEUE))
+        environment = environment or read_model_environment()
+        endpoints = Endpoints(environment=environment, lease_rates=server_leases(client, TASK_QUEUE))
         stack.push_async_callback(endpoints.close)
-        offline = is_offline()
-        if offline:
+        if environment.is_offline:
             endpoints.simulator_address = await stack.enter_async_context(run_simulator())
-        search_attributes = await _has_search_attributes(client)
-        await stack.enter_async_context(
-            Worker(
-                client,
-                task_queue=TASK_QUEUE,
-                workflows=[GenerateArtifact, GenerateShard, RateKeeper],
-                activities=Activities(endpoints, search_attributes=search_attributes).all(),
-                workflow_runner=(runner or UnsandboxedWorkflowRunner)(),
-                max_cached_workflows=max_cached_workflows,
-                max_concurrent_activities=max_activities,
-                graceful_shutdown_timeout=drain_time,
-                build_id=compute_build_id(),
-                # otherwise the worker that has the workflow keeps most of its calls, and other workers stay idle
-                disable_eager_activity_execution=True,
-            )
+        activities = Activities(endpoints, search_attributes=await _has_search_attributes(client))
+        worker = Worker(
+            client,
+            task_queue=TASK_QUEUE,
+            workflows=[GenerateArtifact, GenerateShard, RateKeeper],
+            activities=activities.all(),
+            workflow_runner=(runner or UnsandboxedWorkflowRunner)(),
+            max_cached_workflows=max_cached_workflows,
+            max_concurrent_activities=max_activities,
+            graceful_shutdown_timeout=drain_time,
+            build_id=compute_build_id(),
+            # otherwise the worker that has the workflow keeps most of its calls, and other workers stay idle
+            disable_eager_activity_execution=True,
         )
-        yield HostedWorker(offline, endpoints)
+        passed_on = Worker(
+            client,
+            task_queue=calls_queue(environment.own_address),
+            activities=activities.all(),
+            max_concurrent_activities=max_activities,
+            graceful_shutdown_timeout=drain_time,
+            build_id=compute_build_id(),
+        )
+        async with worker, passed_on:
+            try:
+                yield HostedWorker(environment.is_offline, endpoints)
+            finally:  # together, so that both have the same time to finish their calls
+                await asyncio.gather(worker.shutdown(), passed_on.shutdown())
 
 
 async def _has_search_attributes(client: Client) -> bool:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
+from activities.known_secrets import build_child_environment
 from runtime.errors import SetupError
 from runtime.paths import ROOT
 
@@ -23,7 +24,12 @@ async def run_simulator(options: Sequence[str] = DEMO_SPEED) -> AsyncGenerator[s
     """
     command = [sys.executable, "-m", "simulator", "--port", "0", "--parent", str(os.getpid()), *options]
     process = await asyncio.create_subprocess_exec(
-        *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, start_new_session=True
+        *command,
+        cwd=ROOT,
+        env=build_child_environment(),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
     )
     assert process.stdout is not None
     try:

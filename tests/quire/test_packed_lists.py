@@ -17,7 +17,7 @@ BATCHES = st.lists(
         name=st.sampled_from(["1", "2", "3", "17", "2.1", "5.d1"]),
         slots=st.lists(st.integers(1, 50), min_size=1, max_size=5, unique=True).map(tuple),
         tries=st.integers(1, 3),
-        hints=st.lists(st.sampled_from(["too short", "no title"]), max_size=2).map(tuple),
+        rejected_by=st.sampled_from(["", "1", "2.1"]),
     ),
     max_size=20,
 )

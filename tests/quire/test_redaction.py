@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from quire.redaction import SHORTEST_PART, Redactor, is_guarded
 
 KEY = "sk-canary-9f8e7d6c5b4a39281706fedc/+ü"
-REDACTOR = Redactor({"OPENAI_API_KEY": KEY})
+REDACTOR = Redactor({KEY: "OPENAI_API_KEY"})
 WORDS = st.text(alphabet=" abcxyzäß\n\"'<>{}[]0", max_size=60)
 
 
@@ -47,4 +47,4 @@ def test_the_common_beginning_of_keys_is_no_secret():
 
 def test_dummy_keys_of_local_servers_are_not_looked_for():
     assert not any(map(is_guarded, ["", "x", "none", "EMPTY", "ollama", "lm-studio", "not-needed"]))
-    assert is_guarded("abc12345") and not Redactor({"K": "none"})
+    assert is_guarded("abc12345") and not Redactor({"none": "K"})

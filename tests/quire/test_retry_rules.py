@@ -47,11 +47,11 @@ def test_a_batch_without_attempts_left_goes_to_the_next_model_and_then_fails():
     assert decide_retries(last, make_empty_outcome(last, "missing"), attempts=3, limit=9, models=2).given_up
 
 
-def test_an_invalid_item_is_retried_with_the_validators_message():
+def test_an_invalid_item_is_retried_with_a_reference_to_the_validators_message():
     batch = Batch(name="1", slots=(1, 2))
     open_slots = [OpenSlot(slot=2, reason="invalid", detail="risk: wrong")]
     settled = decide_retries(batch, Outcome(batch="1", filled=[1], open=open_slots), attempts=3, limit=10)
-    assert settled.retries[0].hints == ("slot 2: risk: wrong",) and settled.retries[0].tries == 2
+    assert settled.retries[0].rejected_by == "1" and settled.retries[0].tries == 2
 
 
 def test_a_refused_slot_is_not_retried():

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from quire.progress import Progress, Result
 from quire.request import Request
+from runtime.temporal.redacting_converter import DATA_CONVERTER
 from runtime.temporal.runs import Handle
 from simulator.server import SimulatorServer
 from tests.support.workers import run_worker
@@ -18,7 +18,7 @@ from tests.support.workers import run_worker
 async def connect_again(client: Client) -> Client:
     """Return a second connection to the same server, as another process has it."""
     return await Client.connect(
-        client.service_client.config.target_host, namespace=client.namespace, data_converter=pydantic_data_converter
+        client.service_client.config.target_host, namespace=client.namespace, data_converter=DATA_CONVERTER
     )
 
 

@@ -1,7 +1,6 @@
 """A run's text is all from a model or all simulated, whatever variables a second worker lacks."""
 
 import json
-from pathlib import Path
 
 from simulator.options import Options
 from tests.support.requests import oq_request
@@ -42,5 +41,6 @@ async def test_a_simulated_run_never_calls_a_model_later(client, simulator, monk
         await handle.signal("finish_now")
         result = await handle.result()
     assert result.simulated and 1 <= result.items < 25
-    text = json.loads((Path(tmp_path) / "simulated-first" / "plan.text.json").read_text())
-    assert text == {"simulated": True}
+    with (tmp_path / "simulated-first" / "plan.jsonl").open() as plan:
+        assert json.loads(plan.readline())["request"]["default_base_url"] == "simulator"
+    assert {item["provenance"]["endpoint"] for item in read_items(tmp_path, "simulated-first")} == {"simulator"}

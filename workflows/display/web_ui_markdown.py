@@ -8,17 +8,36 @@ from urllib.parse import quote
 GAP = "\u00a0\u00a0"
 """Keeps columns apart, in the UI and in a terminal: the UI's tables have no padding."""
 FULL, EMPTY, BAR_WIDTH = "█", "░", 12
-_SPECIAL = re.compile(r"([\\`*\[\]{}<>#|~^$]|(?<!\w)_|_(?!\w))")
+_SPECIAL = re.compile(r"([\\`*\[\]{}<>#|~^$&]|(?<!\w)_|_(?!\w))")
+_LINE_START = re.compile(r"([-+=]|\d{1,9}(?=[.)]))")
+_ADDRESS = re.compile(r"((?:\w+://|www\.|mailto:)\S+|\S+@\S+)", re.IGNORECASE)
+"""What GitHub's Markdown makes a link of without being asked; in code font it does not."""
 
 
 def escape_markdown(text: str) -> str:
-    """Return the text in one line, with nothing in it taken for markup."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.splitlines()))
+    """Return the text in one line, with nothing in it taken for markup or a link, and without control characters."""
+    parts = _ADDRESS.split(_replace_unprintable(text))
+    escaped = "".join(
+        format_code(part) if number % 2 else _SPECIAL.sub(r"\\\1", part) for number, part in enumerate(parts)
+    )
+    first = _LINE_START.match(escaped)
+    if first is None:
+        return escaped
+    at = first.end() if first[1].isdigit() else 0
+    return f"{escaped[:at]}\\{escaped[at:]}"
+
+
+def _replace_unprintable(text: str) -> str:
+    """Return the text in one line; no-break spaces stay, because they are layout of this page."""
+    return "".join(
+        letter if letter.isprintable() or letter == "\u00a0" else " " if letter.isspace() else "\ufffd"
+        for letter in text
+    )
 
 
 def format_code(text: str) -> str:
     """Return an address or a command in code font."""
-    return f"`{' '.join(text.split()).replace('`', chr(39))}`"
+    return f"`{' '.join(_replace_unprintable(text).split()).replace('`', chr(39)).replace('|', chr(0x2223))}`"
 
 
 def prevent_wrapping(text: str) -> str:

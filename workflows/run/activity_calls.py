@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError, TimeoutType
 
 from quire import contracts
 from quire.contracts import (
@@ -43,6 +43,10 @@ MODEL_RETRIES = RetryPolicy(
 )
 CALL_PATIENCE = timedelta(hours=6)
 """How long a call is retried while the endpoint does not answer."""
+HEARTBEAT_TIMEOUT = timedelta(seconds=15)
+"""How long a worker may be silent before its activities are given to another one: activities beat every 5 seconds."""
+FIT_PATIENCE = timedelta(seconds=5)
+"""How long a call waits for a worker of the run's endpoint, after another worker has passed it on."""
 LOG_PATIENCE = timedelta(minutes=15)
 """How long MLflow may take to record a log. If it does not answer at all, the retries end much sooner."""
 SUMMARY_LENGTH = 200
@@ -109,17 +113,43 @@ async def call_review(input: ReviewInput, limit: timedelta) -> Outcome:
 async def _call_model(
     name: str, input: object, result_type: type[T], activity_id: str, limit: timedelta, title: str
 ) -> T:
-    return await workflow.execute_activity(
+    return await _run_where_it_fits(
         name,
         input,
-        result_type=result_type,
+        result_type,
         activity_id=activity_id,
         start_to_close_timeout=limit,
-        schedule_to_close_timeout=CALL_PATIENCE,
-        heartbeat_timeout=timedelta(seconds=15),
+        schedule_to_close_timeout=max(CALL_PATIENCE, limit),
+        heartbeat_timeout=HEARTBEAT_TIMEOUT,
         retry_policy=MODEL_RETRIES,
         summary=title[:SUMMARY_LENGTH],
     )
+
+
+async def _run_where_it_fits(name: str, input: object, result_type: type[T], **options: Any) -> T:
+    """Run an activity; if it comes to a worker that is set up for another endpoint, run it where the run's own is.
+
+    Raises the first worker's failure, for which the run pauses, if no worker of the run's endpoint takes it.
+    """
+    try:
+        return await workflow.execute_activity(name, input, result_type=result_type, **options)
+    except ActivityError as error:
+        failure, elsewhere = error, to_failure(error)
+        if elsewhere.type != contracts.CALLED_ELSEWHERE:
+            raise
+    try:
+        return await workflow.execute_activity(
+            name,
+            input,
+            result_type=result_type,
+            task_queue=str(elsewhere.details[0]),
+            schedule_to_start_timeout=FIT_PATIENCE,
+            **options,
+        )
+    except ActivityError as error:
+        if isinstance(error.cause, TimeoutError) and error.cause.type == TimeoutType.SCHEDULE_TO_START:
+            raise failure from failure.cause  # `from None` would take the cause away, which names the address
+        raise
 
 
 def choose_time_limit(model: ModelChoice, *, reasoning: bool) -> timedelta:
@@ -186,13 +216,13 @@ async def _work_on_store(
     patience: timedelta | None = None,
 ) -> T:
     """Run an activity that is retried until it succeeds or `patience` ends; `limit` is that of one attempt."""
-    return await workflow.execute_activity(
+    return await _run_where_it_fits(
         name,
         input,
-        result_type=result_type,
+        result_type,
         start_to_close_timeout=limit,
         schedule_to_close_timeout=patience,
-        heartbeat_timeout=timedelta(seconds=60) if heartbeats else None,
+        heartbeat_timeout=HEARTBEAT_TIMEOUT if heartbeats else None,
         retry_policy=STORE_RETRIES,
         summary=title[:SUMMARY_LENGTH],
     )

@@ -3,12 +3,13 @@
 import asyncio
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 from quire.call_bundles import START_WINDOW
 from quire.contracts import (
     DIVISIBLE_FAILURES,
     FATAL_FAILURES,
+    INTERNAL_ERROR,
     FallBackInput,
     GenerateInput,
     GenerateSeveralInput,
@@ -23,6 +24,8 @@ from workflows.run.run import Run
 
 MAX_SINGLE_BATCHES = 64
 """Batches that go one at a time after a call of a bundle failed."""
+MAX_INTERNAL_ERRORS = 3
+"""Planned batches that may fail in our own code, one after another, before the run waits for a person."""
 HEDGE_CALLS_TIMED = 3
 """Calls that must be answered before the usual duration is known."""
 
@@ -53,6 +56,7 @@ async def process_bundle(run: Run, batches: list[Batch], call_slots: int) -> Non
             run.pause_if_fixable(activity_calls.to_failure(error), resume_count)
     except asyncio.CancelledError:
         pass
+    run.state.record_usage(Outcome(batch="", filled=[], usage=result.unheard))
     outcomes = {outcome.batch: outcome for outcome in result.outcomes}
     unanswered = [batch for batch in batches if batch.name not in outcomes]
     for batch in unanswered:
@@ -75,7 +79,7 @@ async def _handle_batch(run: Run, batch: Batch, outcome: Outcome | None = None) 
         await _handle_failed_call(run, batch, error, resume_count)
     except asyncio.CancelledError:
         run.state.schedule.requeue(batch)
-    except Exception as error:  # a programming error: the workflow task must fail and be retried, not go on without
+    except Exception as error:  # a programming error: the run must fail with its message, not go on without
         run.error = error
 
 
@@ -107,6 +111,7 @@ async def _review_items(run: Run, batch: Batch, outcome: Outcome) -> Outcome:
             )
         except ActivityError as error:
             failure = activity_calls.to_failure(error)
+            run.record_unheard(failure)
             if run.pause_if_fixable(failure, resume_count) and not run.ending:
                 await run.wait_until_fixed()
                 continue
@@ -174,6 +179,8 @@ async def _decide_open_slots(run: Run, batch: Batch, outcome: Outcome) -> None:
     """Record a batch's outcome, and retry its open slots or give them up."""
     state, request = run.state, run.request
     state.record_outcome(batch, outcome)
+    if outcome.filled:
+        state.batches_with_internal_errors.clear()
     decision = decide_retries(
         batch,
         outcome,
@@ -200,8 +207,8 @@ async def _fill_from_templates(run: Run, batch: Batch, given_up: list[OpenSlot])
         return
     earlier_batches = state.schedule.list_earlier_batches(batch, state.planned.reach)
     numbers = [slot.slot for slot in given_up]
-    outcome = await activity_calls.call_fall_back(
-        FallBackInput(job=run.job, name=f"{batch.name}.f", slots=numbers, earlier_batches=earlier_batches)
+    outcome = await _call_templates(
+        run, FallBackInput(job=run.job, name=f"{batch.name}.f", slots=numbers, earlier_batches=earlier_batches)
     )
     state.record_outcome(batch, outcome)
     state.fallbacks += len(outcome.filled)
@@ -209,10 +216,29 @@ async def _fill_from_templates(run: Run, batch: Batch, given_up: list[OpenSlot])
     state.give_up_slots((slot for slot in given_up if slot.slot not in filled), batch)
 
 
+async def _call_templates(run: Run, input: FallBackInput) -> Outcome:
+    """Return the outcome of the templates; if the store cannot be written, once that is fixed. An ending run, and one
+    whose templates fail in our own code, goes on without them."""
+    while True:
+        resume_count = run.state.resume_count
+        try:
+            return await activity_calls.call_fall_back(input)
+        except ActivityError as error:
+            failure = activity_calls.to_failure(error)
+            if run.ending or not run.pause_if_fixable(failure, resume_count):
+                run.state.add_warning(f"batch {input.name} was not filled from templates: {failure.message[:300]}")
+                return Outcome(batch=input.name, filled=[])
+        await run.wait_until_fixed()
+
+
 async def _handle_failed_call(run: Run, batch: Batch, error: ActivityError, resume_count: int) -> None:
     """Requeue, divide, or give up a batch whose call failed; a fixable failure pauses the run."""
     state, failure = run.state, activity_calls.to_failure(error)
-    if run.cancelled or run.pause_if_fixable(failure, resume_count):
+    run.record_unheard(failure, batch)
+    if failure.type == INTERNAL_ERROR and _is_general_internal_error(run, batch):
+        run.pause_if_fixable(failure, resume_count, on_store=True)  # not one answer's fault: every batch meets it
+        state.schedule.requeue(batch)
+    elif run.cancelled or is_cancelled_exception(error) or run.pause_if_fixable(failure, resume_count):
         state.schedule.requeue(batch)
     elif failure.type in DIVISIBLE_FAILURES:
         await _decide_open_slots(run, batch, Outcome(batch=batch.name, filled=[], open=_fail_slots(batch, failure)))
@@ -221,6 +247,18 @@ async def _handle_failed_call(run: Run, batch: Batch, error: ActivityError, resu
         state.schedule.split_batch(batch, [batch.model_copy(update=next_model)])
     else:
         await _give_up_batch(run, batch, failure)
+
+
+def _is_general_internal_error(run: Run, batch: Batch) -> bool:
+    """Take note that a batch's call failed in our own code. Return True if so many batches have done so one after
+    another that no single answer is to blame."""
+    roots = run.state.batches_with_internal_errors
+    if batch.root not in roots:
+        roots.append(batch.root)
+    if len(roots) < MAX_INTERNAL_ERRORS:
+        return False
+    roots.clear()
+    return True
 
 
 def _fail_slots(batch: Batch, failure: ApplicationError) -> list[OpenSlot]:

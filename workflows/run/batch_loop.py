@@ -2,18 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
 
 from quire.call_bundles import SINGLE_CALL, Bundle, choose_bundle
 from quire.slots import Batch
+from workflows.run import run as limits
 from workflows.run.batch import process_batch, process_bundle
 from workflows.run.run import Run
-
-DRAIN_TIME = timedelta(seconds=60)
-"""How long a cancelled run waits for the calls in flight, which are paid for."""
 
 
 async def run_batch_loop(
@@ -37,6 +34,7 @@ async def run_batch_loop(
             await _wait_for_change(run, has_ended)
         except asyncio.CancelledError:
             run.cancelled = True
+        if run.ending and _is_busy(run):
             await _drain_calls(run)
         if run.error is not None:
             raise run.error
@@ -92,7 +90,13 @@ async def _wait_for_change(run: Run, has_ended: Callable[[], bool]) -> None:
         await run.wait_for(quota_resets_at, until=lambda: _is_drained(run))
         return
     await workflow.wait_condition(
-        lambda: _may_start(run) or has_ended() or run.state.quota_resets_at is not None or run.error is not None
+        lambda: (
+            _may_start(run)
+            or has_ended()
+            or (run.ending and _is_busy(run))
+            or run.state.quota_resets_at is not None
+            or run.error is not None
+        )
     )
 
 
@@ -114,13 +118,25 @@ def _is_drained(run: Run) -> bool:
     return not run.state.schedule.has_pending() or run.ending or (_must_not_start(run) and not run.state.paused)
 
 
+def _is_busy(run: Run) -> bool:
+    """Return True while a call or an extension of the plan is under way."""
+    return bool(run.tasks or run.extensions_running)
+
+
 async def _drain_calls(run: Run) -> None:
-    """Wait for the calls in flight of a cancelled run; cancel those that take too long."""
-    try:
-        await workflow.wait_condition(
-            lambda: not run.tasks, timeout=DRAIN_TIME, timeout_summary="calls in flight may finish"
-        )
-    except TimeoutError:
-        for task in run.tasks.values():
-            task.cancel()
-        await workflow.wait_condition(lambda: not run.tasks)
+    """Wait for what is under way in an ending run; cancel the calls that take too long, and forget the extensions."""
+    end = workflow.now() + limits.DRAIN_TIME
+    while _is_busy(run) and run.error is None:
+        try:
+            await workflow.wait_condition(
+                lambda: not _is_busy(run) or run.error is not None,
+                timeout=max(0.001, (end - workflow.now()).total_seconds()),
+                timeout_summary="calls in flight may finish",
+            )
+        except asyncio.CancelledError:  # a run that was to finish early is now cancelled: the time is the same
+            run.cancelled = True
+        except TimeoutError:
+            run.extensions_running = 0
+            for task in run.tasks.values():
+                task.cancel()
+            await workflow.wait_condition(lambda: not run.tasks)

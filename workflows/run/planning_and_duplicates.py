@@ -1,6 +1,8 @@
 """The phases before and after the batches: approval, the planning model's calls, the duplicate check."""
 
 import asyncio
+from collections.abc import Coroutine, Iterable
+from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -8,7 +10,7 @@ from temporalio.exceptions import ActivityError
 from quire.contracts import FATAL_FAILURES, DeduplicateInput, DeduplicateResult, PrepareInput
 from quire.outcome import Outcome
 from workflows.run import activity_calls
-from workflows.run.run import Run
+from workflows.run.run import EndingTooLong, Run
 
 
 async def wait_for_plan_approval(run: Run) -> None:
@@ -38,6 +40,7 @@ async def make_preparations(run: Run) -> None:
                     return
                 except ActivityError as error:
                     failure = activity_calls.to_failure(error)
+                    run.record_unheard(failure)
                     if failure.type in FATAL_FAILURES:
                         raise failure from error
                     if not run.pause_if_fixable(failure, resume_count):
@@ -45,8 +48,15 @@ async def make_preparations(run: Run) -> None:
                         return
                 await run.wait_until_fixed()
 
-    await asyncio.gather(*(make_preparation(key) for key in state.planned.preparations))
+    try:
+        await run.finish_in_time(_gather(make_preparation(key) for key in state.planned.preparations))
+    except EndingTooLong:
+        state.add_warning("not everything was planned: the run was to end")
     state.prepared = True
+
+
+async def _gather(calls: Iterable[Coroutine[Any, Any, None]]) -> None:
+    await asyncio.gather(*calls)
 
 
 async def reopen_duplicates(run: Run) -> bool:
@@ -79,10 +89,13 @@ async def _find_duplicates(run: Run, input: DeduplicateInput) -> DeduplicateResu
     while True:
         resume_count = run.state.resume_count
         try:
-            return await run.finish_despite_cancel(activity_calls.call_deduplicate(input))
+            return await run.finish_in_time(activity_calls.call_deduplicate(input))
+        except EndingTooLong:
+            run.state.add_warning("duplicates were not looked for: the run was to end, and the search took too long")
+            return None
         except ActivityError as error:
             failure = activity_calls.to_failure(error)
-            if not run.pause_if_fixable(failure, resume_count):
+            if run.ending or not run.pause_if_fixable(failure, resume_count, on_store=True):
                 run.state.add_warning(f"duplicates were not looked for: {failure.message[:200]}")
                 return None
         await run.wait_until_fixed()

@@ -10,7 +10,8 @@ from temporalio.exceptions import ApplicationError
 
 from quire.batching import count_items_per_answer
 from quire.commands import starter_command
-from quire.contracts import AWAITS_RATE_LIMIT, FIXABLE_FAILURES, QUOTA_SPENT, Job
+from quire.contracts import AWAITS_RATE_LIMIT, FIXABLE_FAILURES, INTERNAL_ERROR, QUOTA_SPENT, UNHEARD, Job
+from quire.outcome import Outcome, read_unheard_usage
 from quire.progress import Progress, Result, Waits
 from quire.request import Request
 from quire.slots import Batch
@@ -24,6 +25,16 @@ from workflows.state.run_data import RunData
 from workflows.state.state import Blocker, State
 
 T = TypeVar("T")
+MAX_BLOCKER = 600
+"""Characters of the message for which a run waits: it may name a file and a traceback by their full addresses."""
+DRAIN_TIME = timedelta(seconds=60)
+"""How long an ending run waits for the calls in flight, which are paid for; and then for its artifact."""
+SLOTS_PER_SECOND = 1000
+"""Slots for which the work on the artifact of an ending run may take a second longer."""
+
+
+class EndingTooLong(Exception):
+    """Work of an ending run that has taken longer than its end may take."""
 
 
 class Run:
@@ -47,7 +58,7 @@ class Run:
         self.stage = "planning" if data.state.plan is None else "generating"
         self.cancelled = False
         self.error: Exception | None = None
-        """A programming error in a task: it must fail the workflow task, so that fixed code can continue the run."""
+        """A programming error in a task: it fails the run with its message, see `workflows/own_errors.py`."""
 
     @property
     def request(self) -> Request:
@@ -115,14 +126,36 @@ class Run:
         """Publish the progress after a batch; a shard reports more rarely."""
         self.publish_progress()
 
-    async def finish_despite_cancel(self, work: Coroutine[Any, Any, T]) -> T:
-        """Await `work` to its end even if the run is cancelled meanwhile, so that what is there is assembled."""
+    async def finish_in_time(self, work: Coroutine[Any, Any, T], limit: timedelta | None = None) -> T:
+        """Await `work` to its end even if the run is cancelled meanwhile, so that what is there is assembled.
+
+        Once the run is ending, `work` has only `limit` more (by default as long as an artifact of this size may take):
+        whatever hangs then, the run ends. Raises EndingTooLong.
+        """
         task = asyncio.create_task(work)
-        while True:
+        deadline: float | None = None
+        while not task.done():
             try:
-                return await asyncio.shield(task)
+                if not self.ending:
+                    await workflow.wait_condition(lambda: task.done() or self.ending)
+                    continue
+                now = workflow.now().timestamp()
+                deadline = deadline or now + (limit or self.choose_end_limit()).total_seconds()
+                await workflow.wait_condition(
+                    task.done,
+                    timeout=max(0.001, deadline - now),
+                    timeout_summary="the end of the run may take this long",
+                )
             except asyncio.CancelledError:
                 self.cancelled = True
+            except TimeoutError:
+                task.cancel()
+                raise EndingTooLong from None
+        return task.result()
+
+    def choose_end_limit(self) -> timedelta:
+        """Return how long the work on the artifact may take once the run is ending."""
+        return DRAIN_TIME + timedelta(seconds=self.state.target // SLOTS_PER_SECOND)
 
     # What the run waits for ----------------------------------------------------------------------------------------
 
@@ -167,19 +200,26 @@ class Run:
         size = len(schedule.ready[0].slots) if schedule.ready else schedule.sizes[schedule.next_batch]
         return min(size, self.estimate_items_per_answer()) if self.state.planned.resize else size
 
-    def pause_if_fixable(self, failure: ApplicationError, resume_count: int) -> bool:
-        """Pause the run if `failure` can be fixed from outside (a key, funds) or by time (a quota).
+    def pause_if_fixable(self, failure: ApplicationError, resume_count: int, *, on_store: bool = False) -> bool:
+        """Pause the run if `failure` can be fixed from outside (a key, funds) or by time (a quota); if it is of work
+        `on_store`, which must not be given up, also if our own code failed.
 
         `resume_count` is the state's count when the call began: if the run was resumed since, the failure is stale and
         does not pause it. Returns True if the batch must be requeued.
         """
-        fixable = failure.type in FIXABLE_FAILURES
+        fixable = failure.type in FIXABLE_FAILURES or (on_store and failure.type == INTERNAL_ERROR)
         quota_spent = failure.type == QUOTA_SPENT and bool(failure.details)
         if resume_count == self.state.resume_count and fixable:
-            self.state.blocker = Blocker(kind=failure.type or "", message=failure.message[:300])
+            self.state.blocker = Blocker(kind=failure.type or "", message=failure.message[:MAX_BLOCKER])
         elif resume_count == self.state.resume_count and quota_spent:
             self.state.quota_resets_at = max(self.state.quota_resets_at or 0.0, float(failure.details[0]))
-        return fixable or quota_spent or failure.type == AWAITS_RATE_LIMIT
+        return fixable or quota_spent or failure.type in (AWAITS_RATE_LIMIT, UNHEARD)
+
+    def record_unheard(self, failure: ApplicationError, batch: Batch | None = None) -> None:
+        """Count what the calls may have cost that ended without an answer before a failure."""
+        unheard = read_unheard_usage(failure.details)
+        if unheard.unheard_calls:
+            self.state.record_usage(Outcome(batch=batch.name if batch else "", filled=[], usage=unheard), batch)
 
     async def wait_until_fixed(self) -> None:
         """Return when no failure and no spent quota pauses the run, or the run is to end."""

@@ -79,6 +79,8 @@ class State(BaseModel):
     """Mean duration of the answered calls."""
     calls_timed: int = 0
     """Answered calls whose duration is known."""
+    batches_with_internal_errors: list[int] = []
+    """Planned batches whose calls failed in our own code since the last one was answered."""
     single_batches_left: int = 0
     """Batches to be sent one at a time, because a call that shared an activity failed."""
     tokens_per_item: int = 500

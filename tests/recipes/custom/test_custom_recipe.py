@@ -148,7 +148,7 @@ def test_an_invalid_template_is_reported_with_file_and_line(tmp_path):
     file.write_text(text.replace("{{ row.price }} EUR; features", "{{ row.prise }} EUR; features"))
     number = next(n for n, row in enumerate(file.read_text().splitlines(), 1) if row.startswith("  prompt:"))
     with pytest.raises(SetupError, match=rf"mine\.yaml:{number}: inputs\.prompt: .*no column 'prise'"):
-        load_request(file)
+        load_request(file, allowed=[EXAMPLES])
 
 
 def test_ragged_csv_is_reported_with_its_line(tmp_path):

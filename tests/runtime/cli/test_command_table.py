@@ -30,6 +30,7 @@ def describe_kind(argument: Any) -> str:
     """Return the kind of an argument's value as the table writes it; run ids are plain text to the type system."""
     hint = argument.hint
     types = {hint, *get_args(hint)}
+    types |= {entry for part in types for entry in get_args(part)}  # of a list
     if get_origin(hint) is Literal:
         return "|".join(get_args(hint))
     return "FILE" if Path in types else "TEXT"

@@ -30,12 +30,12 @@ def test_init_with_options_writes_a_valid_request_and_asks_nothing(away, tmp_pat
     ended = away(*words, "--out", "requests/mine.yaml")
     assert ended.returncode == 0, ended.stderr
     assert "11 tests in 2 batch(es) with gpt-4o" in ended.stdout
-    assert "uv run starter.py run requests/mine.yaml" in ended.stdout
+    assert "uv run starter.py run requests/mine.yaml --allow-path docs\n" in ended.stdout
     text = (tmp_path / "requests" / "mine.yaml").read_text()
     assert text.startswith("# yaml-language-server: $schema=") and "  urs: ../docs/mine.md " in text
     assert "# tries of one test's content" in text, "its comments are gone"
     assert "  name: gpt-4o\n" in text
-    assert parse_last_line(away("run", "requests/mine.yaml", "--json").stdout)["items"] == 11
+    assert parse_last_line(away("run", "requests/mine.yaml", "--allow-path", "docs", "--json").stdout)["items"] == 11
     second = away(*words, "--out", "requests/mine.yaml")
     assert second.returncode == 2 and "already exists" in second.stderr and "--force" in second.stderr
     assert (tmp_path / "requests" / "mine.yaml").read_text() == text

@@ -140,7 +140,7 @@ WRONG = {
     "no URS": ("recipe: oq_suite\ninputs: {gamp_category: 5}\n", ":2: inputs.urs: this field is needed"),
     "empty URS": (HEAD.replace("URS", "empty.md"), ":3: inputs.urs:"),
     "binary URS": (HEAD.replace("URS", "binary.txt"), "is not UTF-8 text"),
-    "tab": ("recipe: oq_suite\ninputs:\n\turs: x\n", ":3: YAML is indented with spaces, and here is a tab"),
+    "tab": ("recipe: oq_suite\ninputs:\n\turs: x\n", ":3: inputs: YAML is indented with spaces, and here is a tab"),
     "duplicate key": (HEAD + "target: 3\ntarget: 4\n", ':6: found duplicate key "target"'),
     "list": ("- a\n", "a request is a mapping"),
     "empty file": ("", "a request is a mapping"),

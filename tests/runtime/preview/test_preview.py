@@ -184,5 +184,5 @@ def test_check_still_answers_when_the_store_cannot_be_read(shell):
     shell.env |= {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ALLOW_HTTP": "true", "AWS_REGION": "x"}
     shell.env |= {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
     output = shell("check", str(EXAMPLE), "--set", "output.store=s3://nowhere/x")
-    assert output.returncode == 0 and "reused from the store: not known" in output.stdout, output.stderr
-    assert "together" in output.stdout
+    assert output.returncode == 2 and "reused from the store: not known" in output.stdout, output.stderr
+    assert "together" in output.stdout and "error: output.store: s3://nowhere/x cannot be written" in output.stderr

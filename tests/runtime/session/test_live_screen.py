@@ -1,7 +1,5 @@
 """The live screen at several widths and heights."""
 
-from rich.console import Console
-
 from quire.outcome import Usage
 from quire.progress import Group, Progress
 from runtime.session.eta import Forecast, Forecaster
@@ -9,11 +7,12 @@ from runtime.session.live_screen import choose_groups, render_screen
 from runtime.session.run_view import RunView
 from runtime.temporal.diagnosis import Diagnosis
 from runtime.temporal.pending_calls import RetryingCalls
+from runtime.text.terminal import TextConsole
 from tests.support.progress import sample_progress
 
 
 def render(make_view: RunView, width: int, height: int = 40) -> list[str]:
-    console = Console(width=width, height=height, color_system=None)
+    console = TextConsole(width=width, height=height, color_system=None)
     with console.capture() as caught:
         console.print(render_screen(make_view, width, height))
     return caught.get().splitlines()

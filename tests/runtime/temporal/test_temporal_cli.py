@@ -26,6 +26,8 @@ def test_the_temporal_cli_shows_attributes_summary_details_and_named_activities(
         start = ["start", "--type", "GenerateArtifact", "--task-queue", "quire", "--workflow-id", "by-cli"]
         summary = ["--static-summary", "oq_suite with o3-mini", "--static-details", "for the audit in May"]
         wait_until(lambda: cli(*start, "--input-file", str(tmp_path / "request.json"), *summary).returncode == 0)
+        bad = [*start[:-1], ".answers", "--input-file", str(tmp_path / "request.json")]
+        assert cli(*bad).returncode == 0 and "is not a valid id" in cli("result", "-w", ".answers").stdout
         assert shell(*shell.run_words("by-starter")).returncode == 0
         assert "complete" in cli("result", "-w", "by-cli").stdout
 

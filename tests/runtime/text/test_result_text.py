@@ -2,11 +2,10 @@
 
 import io
 
-from rich.console import Console
-
 from quire.outcome import Usage
 from quire.progress import BatchCounts, FailedSlot, Group, Result
 from runtime.text.result_text import print_result
+from runtime.text.terminal import TextConsole
 
 FILES = {"artifact": "/somewhere/runs/" + "a-long-id-" * 12 + "/artifact.json", "report": "runs/x/report.html"}
 
@@ -38,7 +37,7 @@ def make_result(**changes: object) -> Result:
 
 def render_result(result: Result, width: int, *, terminal: bool = False) -> str:
     sink = io.StringIO()
-    console = Console(file=sink, width=width, force_terminal=terminal, color_system=None, highlight=False)
+    console = TextConsole(file=sink, width=width, force_terminal=terminal, color_system=None)
     print_result(result, FILES, "http://127.0.0.1:8233/x", console=console)
     return sink.getvalue()
 
